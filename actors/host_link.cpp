@@ -1,0 +1,424 @@
+#include <bulkhead/actors/host_link.hpp>
+
+#include <bulkhead/config/defaults.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/json/parse.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+using clock = deadline::clock;
+
+constexpr std::string_view ready_type = "extension-host-ready";
+constexpr std::int64_t protocol_version = 1;
+
+/// How many violations that may be an honest mistake (a reply too many) are forgiven.
+constexpr std::uint32_t lesser_violation_budget = 10;
+
+bool is_lesser(errc what) noexcept {
+  return what == errc::unknown_reply || what == errc::id_in_use;
+}
+
+/// The error reply of the other side as our own error.
+error remote_error(wire::envelope const& frame) {
+  auto const told = payload{std::string{frame.payload}};
+  auto const text = [&](std::string_view name) -> std::string {
+    auto const* const members = told.value().if_object();
+    auto const* const found = members ? members->if_contains(name) : nullptr;
+    return found && found->is_string() ? std::string{found->get_string()} : std::string{};
+  };
+  return error{errc::remote_error, text("error")}.with_remote_code(text("code"));
+}
+
+} // namespace
+
+host_link::host_link(surroundings around)
+    : around_{std::move(around)}
+    , calls_{around_.policy.limits.in_flight}
+    , timer_{around_.on.context()} {}
+
+host_link::~host_link() { close_streams(); }
+
+// ---- our requests -----------------------------------------------------------------------------
+
+std::optional<std::uint64_t> host_link::send(call_request call,
+                                             std::unique_ptr<call_handler> handler) {
+  auto& counters = around_.record.counters;
+  counters.requests.fetch_add(1, std::memory_order_relaxed);
+  auto const now = clock::now();
+  auto const refuse = [&](errc code) {
+    fail_later(std::move(handler), error{code}.with_host(host()).with_message_type(call.type));
+    return std::nullopt;
+  };
+
+  auto const state = around_.record.state();
+  auto const is_up = state == host_state::Running && phase_ == phase::open;
+  if (!is_up && (state == host_state::Stopped || state == host_state::Stopping ||
+                 state == host_state::Crashed)) {
+    auto const last = around_.record.snapshot();
+    fail_later(std::move(handler),
+               describe_loss(errc::host_not_running, last.why, last.detail));
+    return std::nullopt;
+  }
+  if (call.by.has_passed(now))
+    return refuse(errc::request_timeout);
+  auto const unsent = requests_ ? requests_->unsent() : 0;
+  if (calls_.is_full() || unsent + calls_.waiting_bytes() >= defaults::outbound_high_water)
+    return refuse(errc::overloaded);
+
+  return add(std::move(call), std::move(handler), is_up);
+}
+
+void host_link::send_control(std::string type, payload asked, deadline by,
+                             std::unique_ptr<call_handler> handler) {
+  add({std::move(type), std::move(asked), by, {}}, std::move(handler), phase_ >= phase::ready);
+}
+
+std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler,
+                             bool is_up) {
+  auto const text = call.asked.text();
+  auto const id = calls_.add({std::move(call.type), std::move(handler), std::move(call.on_progress),
+                              is_up ? std::string{} : std::string{text}, is_up},
+                             call.by, clock::now());
+  if (is_up)
+    transmit(id, *calls_.find(id), text);
+  arm_timer();
+  return id;
+}
+
+void host_link::when_idle(completer<void> done) {
+  idle_.emplace(std::move(done));
+  tell_idle();
+}
+
+void host_link::tell_idle() {
+  if (!idle_ || calls_.size() != 0)
+    return;
+  auto done = std::move(*idle_);
+  idle_.reset();
+  done();
+}
+
+bool host_link::transmit(std::uint64_t id, outbound_calls::call& call, std::string_view text) {
+  wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
+  if (!writer.request(id, call.type, text)) {
+    auto failed = error{errc::payload_too_large}.with_host(host()).with_message_type(call.type);
+    fail_later(std::move(calls_.take(id)->handler), std::move(failed));
+    return false;
+  }
+  call.sent = true;
+  requests_->flush_soon();
+  return true;
+}
+
+void host_link::cancel(std::uint64_t id) {
+  auto ended = calls_.take(id);
+  if (!ended)
+    return;
+  if (ended->sent)
+    tell_cancelled(id);
+  fail_later(std::move(ended->handler),
+             error{errc::request_cancelled}.with_host(host()).with_message_type(ended->type));
+}
+
+void host_link::tell_cancelled(std::uint64_t id) {
+  calls_.expect_late_reply(id);
+  if (phase_ != phase::open)
+    return;
+  // It is short and rare: it passes the high-water mark, so that a host which is swamped still hears of it.
+  wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
+  if (writer.notification("cancel", R"({"id":")" + std::to_string(id) + R"("})"))
+    requests_->flush_soon();
+}
+
+void host_link::arm_timer() {
+  auto const wake = calls_.next_wake();
+  if (!wake || (armed_for_ && *armed_for_ <= *wake))
+    return;
+  armed_for_ = wake;
+  timer_.expires_at(*wake);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
+    auto const self = weak.lock();
+    if (failed || !self)
+      return;
+    self->armed_for_.reset();
+    self->calls_.expire(clock::now(), [&](std::uint64_t id, outbound_calls::call ended) {
+      auto why = error{errc::request_timeout}.with_host(self->host()).with_message_type(ended.type);
+      if (ended.sent)
+        self->tell_cancelled(id);
+      self->complete(std::move(ended.handler), std::move(why));
+    });
+    self->arm_timer();
+  });
+}
+
+void host_link::complete(std::unique_ptr<call_handler> handler, result<payload> ended) {
+  if (!ended)
+    around_.record.counters.failed.fetch_add(1, std::memory_order_relaxed);
+  tell_idle();
+  try {
+    handler->complete(std::move(ended));
+  } catch (...) {
+    // The backend's own completion handler threw: it surfaces from io_context::run(), as with Asio's own operations, and
+    // not in the middle of a frame.
+    boost::asio::post(around_.on.context(), [thrown = std::current_exception()] {
+      std::rethrow_exception(thrown);
+    });
+  }
+}
+
+void host_link::fail_later(std::unique_ptr<call_handler> handler, error why) {
+  around_.record.counters.failed.fetch_add(1, std::memory_order_relaxed);
+  boost::asio::post(around_.on.context(),
+                    [self = shared_from_this(), handler = std::move(handler),
+                     why = std::move(why)]() mutable {
+                      self->tell_idle();
+                      handler->complete(std::move(why));
+                    });
+}
+
+error host_link::describe_loss(errc code, reason why, std::string const& detail) const {
+  auto const happened = detail.empty() ? std::string{describe(why).sentence} : detail;
+  return error{code, std::string{describe(code).sentence} + ": " + happened}
+      .with_host(host())
+      .with_host_reason(why);
+}
+
+// ---- the life of a process --------------------------------------------------------------------
+
+void host_link::attach(std::uint64_t generation, link_sockets sockets) {
+  generation_ = generation;
+  phase_ = phase::handshaking;
+  lesser_violations_ = 0;
+  auto const connect = [&](platform::unique_fd socket) {
+    auto stream =
+        std::make_shared<wire_stream>(around_.on, std::move(socket), around_.policy.limits.frame,
+                                      around_.scratch, static_cast<wire_stream::listener&>(*this));
+    stream->start();
+    return stream;
+  };
+  requests_ = connect(std::move(sockets.requests));
+  if (sockets.incoming)
+    incoming_ = connect(std::move(sockets.incoming));
+}
+
+void host_link::open() {
+  if (phase_ != phase::ready)
+    return;
+  phase_ = phase::open;
+  calls_.send_waiting([this](std::uint64_t id, outbound_calls::call& call, std::string text) {
+    transmit(id, call, text);
+  });
+}
+
+void host_link::detach(reason why, std::string const& detail) {
+  phase_ = phase::detached;
+  close_streams();
+  end_inbound();
+  calls_.forget_late_replies();
+  auto const lost = describe_loss(errc::connection_lost, why, detail);
+  for (auto& call : calls_.take_if([](auto const& c) { return c.sent; }))
+    complete(std::move(call.handler), error{lost}.with_message_type(call.type));
+}
+
+void host_link::refuse(reason why, std::string const& detail) {
+  auto const refused = describe_loss(errc::host_not_running, why, detail);
+  for (auto& call : calls_.take_if([](auto const& c) { return !c.sent; }))
+    complete(std::move(call.handler), error{refused}.with_message_type(call.type));
+}
+
+void host_link::close_streams() {
+  for (auto* const stream : {&requests_, &incoming_})
+    if (auto const closed = std::exchange(*stream, nullptr))
+      closed->close();
+}
+
+void host_link::end_inbound() {
+  batch_.reset();
+  inbound_admission_ = 0;
+  for (auto& [id, call] : std::exchange(inbound_, {}))
+    call->abandon();
+}
+
+// ---- what the host sends ----------------------------------------------------------------------
+
+bool host_link::on_frame(wire_stream& from, wire::envelope const& frame) {
+  auto const [kind, base] = wire::classify(frame.type);
+  if (kind != wire::message_kind::request)
+    on_reply(kind, base, frame);
+  else if (&from != incoming())
+    violated(errc::wrong_direction);
+  else if (phase_ == phase::handshaking || frame.type == ready_type)
+    on_ready(frame);
+  else if (frame.id.empty() && frame.type == "cancel")
+    on_notification(frame);
+  else
+    on_request(frame);
+  return from.is_open();
+}
+
+void host_link::on_ready(wire::envelope const& frame) {
+  if (frame.type != ready_type || frame.id.empty())
+    return violated(errc::not_ready);
+  if (phase_ != phase::handshaking)
+    return violated(errc::ready_twice);
+  auto const said = payload{std::string{frame.payload}};
+  auto const* const members = said.value().if_object();
+  auto const* const ready = members ? members->if_contains("ready") : nullptr;
+  auto const* const version = members ? members->if_contains("protocol") : nullptr;
+  if (!ready || *ready != json(true) || (version && *version != json(protocol_version)))
+    return violated(errc::ready_invalid);
+  phase_ = phase::ready;
+  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
+  if (writer.reply(frame.raw_id, frame.raw_type, "{}"))
+    incoming()->flush_soon();
+  auto const* const runtime = members->if_contains("runtime");
+  tell_supervisor_({host_signal::kind::ready, generation_, reason::ready, 0,
+                           runtime && runtime->is_string() ? std::string{runtime->get_string()}
+                                                           : std::string{}});
+}
+
+void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
+                         wire::envelope const& frame) {
+  auto const id = wire::parse_id(frame.id);
+  auto* const open = id ? calls_.find(*id) : nullptr;
+  if (!open || !open->sent || open->type != base_type) {
+    auto const is_late = id && (kind == wire::message_kind::partial ? calls_.expects_late_reply(*id)
+                                                                    : calls_.take_late_reply(*id));
+    return is_late ? void() : violated(errc::unknown_reply);
+  }
+  if (kind == wire::message_kind::partial) {
+    if (open->on_progress) {
+      auto const tell = open->on_progress; // the call may end in it
+      tell(payload{std::string{frame.payload}});
+    }
+    return;
+  }
+  auto ended = std::move(*calls_.take(*id));
+  if (kind == wire::message_kind::response)
+    complete(std::move(ended.handler), payload{std::string{frame.payload}});
+  else
+    complete(std::move(ended.handler),
+             remote_error(frame).with_host(host()).with_message_type(std::move(ended.type)));
+}
+
+void host_link::on_request(wire::envelope const& frame) {
+  around_.record.counters.received.fetch_add(1, std::memory_order_relaxed);
+  if (inbound_.size() + inbound_admission_ >= around_.policy.limits.in_flight) {
+    wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
+    if (!frame.id.empty() &&
+        writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
+                           to_string(errc::overloaded)))
+      incoming()->flush_soon();
+    return;
+  }
+  if (!batch_)
+    batch_ = inbound_batch_ptr{new inbound_batch{host(), generation_}, false};
+  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload);
+  ++inbound_admission_;
+}
+
+void host_link::on_notification(wire::envelope const& frame) {
+  auto const told = payload{std::string{frame.payload}};
+  auto const* const members = told.value().if_object();
+  auto const* const id = members ? members->if_contains("id") : nullptr;
+  if (!id || !id->is_string())
+    return;
+  if (auto const found = inbound_.find(std::string_view{id->get_string()}); found != inbound_.end()) {
+    auto const call = found->second; // the handler may answer at once
+    call->cancel();
+  }
+}
+
+void host_link::on_read_end(wire_stream&) {
+  if (batch_)
+    ask_admission_(std::exchange(batch_, nullptr));
+}
+
+void host_link::on_breach(wire_stream&, errc what) { violated(what); }
+
+void host_link::on_end(wire_stream&) {
+  tell_supervisor_({host_signal::kind::end_of_stream, generation_,
+                           reason::connection_closed, 0, {}});
+}
+
+void host_link::violated(errc what) {
+  around_.record.counters.violations.fetch_add(1, std::memory_order_relaxed);
+  if (is_lesser(what) && ++lesser_violations_ < lesser_violation_budget)
+    return;
+  close_streams();
+  phase_ = phase::detached;
+  tell_supervisor_({host_signal::kind::violation, generation_, reason::protocol_violation,
+                           static_cast<std::int32_t>(what),
+                           std::string{describe(what).sentence} + " (" +
+                               std::string{to_string(what)} + ", " +
+                               std::to_string(static_cast<int>(what)) + ")"});
+}
+
+// ---- the host's requests, decided on ----------------------------------------------------------
+
+void host_link::admitted(inbound_batch_ptr batch) {
+  if (phase_ == phase::detached || batch->generation() != generation_)
+    return; // the process that asked is gone
+  inbound_admission_ -= batch->size();
+  for (std::size_t i = 0; i < batch->size(); ++i) {
+    auto const is_notification = batch->id(i).empty();
+    auto const call = std::make_shared<inbound_call>(
+        batch, i, is_notification ? std::weak_ptr<host_link>{} : weak_from_this());
+    if (!is_notification && !inbound_.emplace(call->id(), call).second) {
+      violated(errc::id_in_use);
+      if (phase_ == phase::detached)
+        return;
+      continue;
+    }
+    if (batch->decision(i) == verdict::admitted) {
+      around_.router.route(call, around_.record);
+      continue;
+    }
+    around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
+    auto const missing = batch->missing(i);
+    if (missing.empty())
+      call->fail(errc::permission_denied, "no permission is defined for requests of this type");
+    else
+      call->fail(errc::permission_denied,
+                 "the extension lacks the permission " + std::string{missing},
+                 {{"permission", "\"" + std::string{missing} + "\""}});
+  }
+}
+
+void host_link::reply(inbound_call const& call, std::string_view text) {
+  inbound_.erase(call.id());
+  if (phase_ == phase::detached)
+    return;
+  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
+  if (!writer.reply(call.raw_id(), call.raw_type(), text) &&
+      !writer.error_reply(call.raw_id(), call.raw_type(),
+                          describe(errc::payload_too_large).sentence,
+                          to_string(errc::payload_too_large)))
+    return;
+  incoming()->flush_soon();
+}
+
+void host_link::reply_error(inbound_call const& call, std::string_view code, std::string_view text,
+                            std::initializer_list<wire::error_member> more) {
+  inbound_.erase(call.id());
+  if (phase_ == phase::detached)
+    return;
+  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
+  if (writer.error_reply(call.raw_id(), call.raw_type(), text, code, more))
+    incoming()->flush_soon();
+}
+
+void host_link::reply_partial(inbound_call const& call, std::string_view text) {
+  if (phase_ == phase::detached)
+    return;
+  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
+  if (writer.partial(call.raw_id(), call.raw_type(), text))
+    incoming()->flush_soon();
+}
+
+} // namespace bulkhead

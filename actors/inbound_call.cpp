@@ -1,0 +1,54 @@
+#include <bulkhead/actors/inbound_call.hpp>
+
+#include <bulkhead/actors/host_link.hpp>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+namespace bulkhead {
+
+inbound_call::inbound_call(inbound_batch_ptr batch, std::size_t index,
+                           std::weak_ptr<host_link> link) noexcept
+    : batch_{std::move(batch)}
+    , index_{index}
+    , link_{std::move(link)} {}
+
+json const& inbound_call::payload() const {
+  if (!value_)
+    value_ = bulkhead::payload{std::string{payload_text()}}.value();
+  return *value_;
+}
+
+void inbound_call::reply(json const& value) {
+  if (auto const link = std::exchange(link_, {}).lock())
+    link->reply(*this, boost::json::serialize(value));
+}
+
+void inbound_call::fail(errc code, std::string_view text,
+                        std::initializer_list<wire::error_member> more) {
+  fail(to_string(code), text, more);
+}
+
+void inbound_call::fail(std::string_view code, std::string_view text,
+                        std::initializer_list<wire::error_member> more) {
+  if (auto const link = std::exchange(link_, {}).lock())
+    link->reply_error(*this, code, text, more);
+}
+
+void inbound_call::progress(json const& value) {
+  if (auto const link = link_.lock())
+    link->reply_partial(*this, boost::json::serialize(value));
+}
+
+void inbound_call::cancel() {
+  if (!std::exchange(cancelled_, true))
+    cancellation_.emit(boost::asio::cancellation_type::terminal);
+}
+
+void inbound_call::abandon() {
+  link_.reset();
+  cancel();
+}
+
+} // namespace bulkhead

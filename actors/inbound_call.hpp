@@ -1,0 +1,59 @@
+#pragma once
+
+#include <bulkhead/messages/errc.hpp>
+#include <bulkhead/messages/frame_writer.hpp>
+#include <bulkhead/messages/inbound_batch.hpp>
+#include <bulkhead/messages/json.hpp>
+#include <bulkhead/messages/payload.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace bulkhead {
+
+class host_link;
+
+/// One request of a host, open until it is answered once. An answer to a process that is gone goes nowhere. A notification is one that
+/// nobody waits for: its answers go nowhere too. Loop thread.
+class inbound_call {
+public:
+  inbound_call(inbound_batch_ptr batch, std::size_t index, std::weak_ptr<host_link> link) noexcept;
+
+  std::string const& host() const noexcept { return batch_->host(); }
+  std::string_view id() const noexcept { return batch_->id(index_); }
+  std::string_view raw_id() const noexcept { return batch_->raw_id(index_); }
+  std::string_view type() const noexcept { return batch_->type(index_); }
+  std::string_view raw_type() const noexcept { return batch_->raw_type(index_); }
+  std::string_view payload_text() const noexcept { return batch_->payload(index_); }
+  json const& payload() const;
+
+  void reply(json const& value);
+  /// Both texts travel to the extension: they name nothing that it may not know.
+  void fail(errc code, std::string_view text, std::initializer_list<wire::error_member> more = {});
+  void fail(std::string_view code, std::string_view text,
+            std::initializer_list<wire::error_member> more = {});
+  void progress(json const& value);
+
+  /// Nobody waits for the answer any more: the host cancelled it, or is gone.
+  bool is_cancelled() const noexcept { return cancelled_; }
+  /// Emitted when that happens.
+  boost::asio::cancellation_slot cancellation_slot() noexcept { return cancellation_.slot(); }
+  /// The host took it back; it still gets its answer.
+  void cancel();
+  /// The host is gone.
+  void abandon();
+
+private:
+  inbound_batch_ptr batch_;
+  std::size_t index_;
+  std::weak_ptr<host_link> link_; // empty once answered or abandoned
+  bool cancelled_ = false;
+  boost::asio::cancellation_signal cancellation_;
+  mutable std::optional<json> value_;
+};
+
+} // namespace bulkhead

@@ -1,0 +1,90 @@
+#include <bulkhead/actors/ipc_connection.hpp>
+
+#include <bulkhead/actors/coroutine.hpp>
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include <chrono>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+using connection_ptr = ipc_connection_actor::stateful_pointer<ipc_connection_state>;
+
+/// Sends batches to the guard for as long as it and this actor live; without one of them everything stays denied.
+auto admission_through(connection_ptr self, permission_guard_actor const& guard) {
+  return [link = std::weak_ptr{self->state.link},
+          me = caf::actor_cast<caf::weak_actor_ptr>(self->address()),
+          guard = caf::actor_cast<caf::weak_actor_ptr>(guard)](inbound_batch_ptr batch) {
+    auto const connection = caf::actor_cast<caf::strong_actor_ptr>(me);
+    auto const decides = caf::actor_cast<caf::strong_actor_ptr>(guard);
+    if (connection && decides)
+      caf::anon_send(caf::actor_cast<permission_guard_actor>(decides), admit_atom::value,
+                     std::move(batch), caf::actor_cast<ipc_connection_actor>(connection));
+    else if (auto const denied = link.lock())
+      denied->admitted(std::move(batch));
+  };
+}
+
+/// Ends a call in the actor that waits for it.
+class completer_handler final : public call_handler {
+public:
+  explicit completer_handler(completer<result<payload>> done) : done_{std::move(done)} {}
+  void complete(result<payload> ended) override { done_(std::move(ended)); }
+  boost::asio::cancellation_slot cancellation_slot() noexcept override { return {}; }
+
+private:
+  completer<result<payload>> done_;
+};
+
+task<caf::expected<std::string>> call_host(connection_ptr self, std::string type,
+                                           std::string text, std::uint64_t timeout_ms) {
+  if (wire::frame_scanner{}.validate(text))
+    co_return make_error(error{errc::invalid_payload}.with_message_type(type));
+  auto ended = co_await external<result<payload>>(self, [&](completer<result<payload>> done) {
+    self->state.link->send({std::move(type), payload{std::move(text)},
+                            std::chrono::milliseconds{timeout_ms}, {}},
+                           std::make_unique<completer_handler>(std::move(done)));
+  });
+  if (!ended)
+    co_return std::move(ended.error());
+  if (!*ended)
+    co_return make_error(ended->error());
+  co_return std::string{(*ended)->text()};
+}
+
+} // namespace
+
+ipc_connection_state::~ipc_connection_state() {
+  if (!link)
+    return;
+  std::string const why{describe(errc::runtime_stopped).sentence};
+  link->detach(reason::requested, why);
+  link->refuse(reason::requested, why);
+}
+
+ipc_connection_actor::behavior_type ipc_connection(connection_ptr self,
+                                                   std::shared_ptr<host_link> link,
+                                                   permission_guard_actor const& guard) {
+  self->state.link = std::move(link);
+  self->state.link->set_admission(admission_through(self, guard));
+  return {
+      [self](open_atom) { self->state.link->open(); },
+      [self](detach_atom, reason why, std::string const& detail) {
+        self->state.link->detach(why, detail);
+      },
+      [self](refuse_atom, reason why, std::string const& detail) {
+        self->state.link->refuse(why, detail);
+      },
+      [self](admitted_atom, inbound_batch_ptr& batch) {
+        self->state.link->admitted(std::move(batch));
+      },
+      [self](request_atom, std::string& type, std::string& text, std::uint64_t timeout_ms) {
+        return run(self, call_host(self, std::move(type), std::move(text), timeout_ms));
+      },
+  };
+}
+
+} // namespace bulkhead

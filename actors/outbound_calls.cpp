@@ -1,0 +1,39 @@
+#include <bulkhead/actors/outbound_calls.hpp>
+
+namespace bulkhead {
+
+std::uint64_t outbound_calls::add(call added, deadline by, clock::time_point now) {
+  auto const waits = !added.sent;
+  auto const bytes = added.waiting_payload.size();
+  // The table's own bound is far above any cap.
+  auto const id = table_.insert(std::move(added), by, now).value();
+  if (waits) {
+    waiting_.push_back(id);
+    waiting_bytes_ += bytes;
+  }
+  return id;
+}
+
+std::optional<outbound_calls::call> outbound_calls::take(std::uint64_t id) {
+  auto taken = table_.take(id);
+  if (taken)
+    leave(*taken);
+  return taken;
+}
+
+void outbound_calls::expect_late_reply(std::uint64_t id) {
+  // As many as may be open at once: whoever answers later than that many requests broke the protocol.
+  if (late_order_.size() >= cap_) {
+    late_.erase(late_order_.front());
+    late_order_.pop_front();
+  }
+  late_.insert(id);
+  late_order_.push_back(id);
+}
+
+void outbound_calls::forget_late_replies() noexcept {
+  late_.clear();
+  late_order_.clear();
+}
+
+} // namespace bulkhead

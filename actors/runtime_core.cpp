@@ -1,0 +1,131 @@
+#include <bulkhead/actors/runtime_core.hpp>
+
+#include <bulkhead/actors/host_supervisor.hpp>
+#include <bulkhead/actors/ipc_connection.hpp>
+#include <bulkhead/actors/permission_guard.hpp>
+#include <bulkhead/actors/runtime_supervisor.hpp>
+#include <bulkhead/platform/embedded_file.hpp>
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+/// Writes what a Node host runs into the runtime's own directory, where no extension's user can change it. The path of the script to run.
+result<std::filesystem::path> write_bootstrap(platform::run_directory const& place) {
+  for (auto const& file : platform::node_runtime_files())
+    if (auto const written = place.write_file(file.name, file.content); !written)
+      return written.error();
+  return place.path() / "bootstrap.js";
+}
+
+runtime_options completed(runtime_options options) {
+  if (!options.logger)
+    options.logger = spdlog::default_logger();
+  return options;
+}
+
+} // namespace
+
+runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
+    : what{std::move(rules)}
+    , options{completed(std::move(wanted))}
+    , place{platform::run_directory::create(what.state_dir, what.name).value()}
+    , on{given ? std::make_unique<loop>(*given, add_message_types)
+               : std::make_unique<loop>(add_message_types)}
+    , router{*on, options.logger}
+    , surroundings{*on, what, options.logger, router, place, write_bootstrap(place).value()}
+    , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout,
+                               options.logger,
+                               [this](host_event const& event) { publish(event); })}
+    , guard{on->system().spawn(permission_guard, request_rules{what.requests})}
+    , typed{on->system(), actor} {
+  hosts.reserve(what.hosts.size());
+  for (auto const& host : what.hosts)
+    add_host(host);
+}
+
+void runtime_core::add_host(host_policy const& host) {
+  auto record = std::make_shared<host_record>(host.id);
+  auto link = std::make_shared<host_link>(
+      host_link::surroundings{*on, host, *record, router, surroundings.scratch});
+  auto connection = on->system().spawn(ipc_connection, link, guard);
+  auto supervisor = on->system().spawn(
+      host_supervisor,
+      supervisor_surroundings{surroundings, host, record, link, connection, guard, actor});
+  typed.add(host.id, {supervisor, connection});
+  hosts.push_back(std::make_shared<host_entry>(
+      host_entry{host, std::move(record), std::move(link), connection, supervisor}));
+}
+
+void runtime_core::stop() {
+  accepting = false;
+  on->stop();
+}
+
+std::shared_ptr<host_entry> runtime_core::find(std::string_view id) const {
+  auto const found = std::ranges::find(
+      hosts, id, [](auto const& host) -> std::string_view { return host->policy.id; });
+  return found != hosts.end() ? *found : nullptr;
+}
+
+void runtime_core::submit(submission what_to_send) {
+  if (on->is_loop_thread())
+    return send(std::move(what_to_send));
+  {
+    std::lock_guard lock{mutex_};
+    submitted_.push_back(std::move(what_to_send));
+    if (submitted_.size() > 1)
+      return; // the loop has been rung
+  }
+  boost::asio::post(on->context(), [self = shared_from_this()] { self->send_submitted(); });
+}
+
+void runtime_core::send_submitted() {
+  std::vector<submission> taken;
+  {
+    std::lock_guard lock{mutex_};
+    taken.swap(submitted_);
+  }
+  for (auto& each : taken)
+    send(std::move(each));
+}
+
+void runtime_core::send(submission each) {
+  if (!accepting)
+    return fail_later(std::move(each), errc::runtime_stopped);
+  if (!each.host)
+    return fail_later(std::move(each), errc::unknown_host);
+  if (each.ticket && each.ticket->cancelled)
+    return fail_later(std::move(each), errc::request_cancelled);
+  auto const ticket = std::move(each.ticket);
+  auto const id = each.host->link->send(std::move(each.call), std::move(each.handler));
+  if (ticket)
+    ticket->id = id;
+}
+
+void runtime_core::fail_later(submission each, errc code) {
+  auto why = error{code}.with_host(std::move(each.host_id)).with_message_type(each.call.type);
+  boost::asio::post(on->context(),
+                    [handler = std::move(each.handler), why = std::move(why)]() mutable {
+                      handler->complete(std::move(why));
+                    });
+}
+
+void runtime_core::subscribe(std::function<void(host_event const&)> subscriber) {
+  boost::asio::post(on->context(), [self = shared_from_this(), subscriber = std::move(subscriber)]() mutable {
+    self->subscribers_.push_back(std::move(subscriber));
+  });
+}
+
+void runtime_core::publish(host_event const& event) {
+  // By index: a subscriber may subscribe another one.
+  for (std::size_t i = 0; i < subscribers_.size(); ++i)
+    std::function{subscribers_[i]}(event);
+}
+
+} // namespace bulkhead

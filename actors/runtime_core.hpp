@@ -1,0 +1,80 @@
+#pragma once
+
+#include <bulkhead/actors/host_entry.hpp>
+#include <bulkhead/actors/loop.hpp>
+#include <bulkhead/actors/request_router.hpp>
+#include <bulkhead/actors/runtime.hpp>
+#include <bulkhead/actors/runtime_surroundings.hpp>
+#include <bulkhead/actors/typed_actors.hpp>
+#include <bulkhead/messages/actor_interfaces.hpp>
+#include <bulkhead/platform/run_directory.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead {
+
+/// Where one cancellable call stands. The loop's thread only.
+struct call_ticket {
+  bool cancelled = false;
+  std::optional<std::uint64_t> id; // once it was sent
+};
+
+/// A call on its way to the loop's thread.
+struct submission {
+  std::shared_ptr<host_entry> host; // null for a name that the policy does not have
+  std::string host_id;
+  call_request call;
+  std::unique_ptr<call_handler> handler;
+  std::shared_ptr<call_ticket> ticket; // null if it can't be cancelled
+};
+
+/// What stands behind a bulkhead::runtime: the loop, the actors, and the way to them from any thread.
+struct runtime_core : std::enable_shared_from_this<runtime_core> {
+  /// `given` may be null: then the loop is its own. Throws error with state_dir_unusable.
+  runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted);
+
+  /// Ends every actor, and with them every host. See loop::stop for the threads.
+  void stop();
+
+  std::shared_ptr<host_entry> find(std::string_view id) const;
+
+  /// Sends a call. Those of other threads go to the loop together: it is rung once a burst.
+  void submit(submission call);
+  /// Takes effect for events that come later.
+  void subscribe(std::function<void(host_event const&)> subscriber);
+
+  // In the order in which they need each other.
+  policy what;
+  runtime_options options;
+  platform::run_directory place;
+  std::unique_ptr<loop> on;
+  request_router router;
+  runtime_surroundings surroundings;
+  host_entries hosts;
+  runtime_actor actor;
+  permission_guard_actor guard;
+  typed_actors typed;
+  std::atomic<bool> accepting{true};
+
+private:
+  void add_host(host_policy const& host);
+  void send(submission call);
+  void send_submitted();
+  void fail_later(submission call, errc code);
+  void publish(host_event const& event);
+
+  std::vector<std::function<void(host_event const&)>> subscribers_; // the loop's thread only
+  std::mutex mutex_;
+  std::vector<submission> submitted_;
+};
+
+} // namespace bulkhead

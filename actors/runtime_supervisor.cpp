@@ -1,0 +1,94 @@
+#include <bulkhead/actors/runtime_supervisor.hpp>
+
+#include <bulkhead/actors/coroutine.hpp>
+#include <bulkhead/messages/error.hpp>
+
+#include <caf/send.hpp>
+
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+using runtime_ptr = runtime_actor::stateful_pointer<runtime_supervisor_state>;
+
+spdlog::level::level_enum severity(host_event const& event) noexcept {
+  if (event.kind == host_event_kind::activation_failed || event.to == host_state::Crashed)
+    return spdlog::level::err;
+  if (event.kind == host_event_kind::state_changed && event.to == host_state::Unhealthy)
+    return spdlog::level::warn;
+  return spdlog::level::info;
+}
+
+void pass_on(runtime_ptr self, host_event const& event) {
+  auto const& state = self->state;
+  state.log->log(severity(event), "{}", to_string(event));
+  state.on_event(event);
+  for (auto const& subscriber : state.subscribers)
+    caf::anon_send(subscriber, event_atom::value, event);
+}
+
+caf::result<host_supervisor_actor> find(runtime_ptr self, std::string const& id) {
+  for (auto const& host : *self->state.hosts)
+    if (host->policy.id == id)
+      return host->supervisor;
+  return make_error(error{errc::unknown_host}.with_host(id));
+}
+
+/// Waits until no request of ours is open, at most until the deadline.
+task<void> drain(runtime_ptr self, deadline by) {
+  for (auto const& host : *self->state.hosts) {
+    auto const when_idle = [link = host->link](completer<void> done) {
+      link->when_idle(std::move(done));
+    };
+    if (!co_await external<void>(self, when_idle, by))
+      co_return;
+  }
+}
+
+task<void> shut_down(runtime_ptr self) {
+  co_await drain(self, self->state.drain_timeout);
+  // All at once: each goes on stopping while the others are waited for.
+  for (auto const& host : *self->state.hosts)
+    caf::anon_send(host->supervisor, stop_atom::value);
+  for (auto const& host : *self->state.hosts)
+    co_await ask<host_state>(self, host->supervisor, deadline{}, stop_atom::value);
+}
+
+} // namespace
+
+runtime_actor::behavior_type runtime_supervisor(runtime_ptr self, host_entries const& hosts,
+                                                std::chrono::milliseconds drain_timeout,
+                                                std::shared_ptr<spdlog::logger> log,
+                                                std::function<void(host_event const&)> on_event) {
+  self->state.hosts = &hosts;
+  self->state.drain_timeout = drain_timeout;
+  self->state.log = std::move(log);
+  self->state.on_event = std::move(on_event);
+  self->set_down_handler([self](caf::down_msg const& down) {
+    std::erase_if(self->state.subscribers,
+                  [&](caf::actor const& one) { return one.address() == down.source; });
+  });
+  return {
+      [self](start_atom) {
+        for (auto const& host : *self->state.hosts)
+          if (host->policy.autostart)
+            caf::anon_send(host->supervisor, start_atom::value);
+      },
+      [self](find_atom, std::string const& id) { return find(self, id); },
+      [self](list_atom) {
+        std::vector<std::string> ids;
+        for (auto const& host : *self->state.hosts)
+          ids.push_back(host->policy.id);
+        return ids;
+      },
+      [self](subscribe_atom, caf::actor const& subscriber) {
+        self->monitor(subscriber);
+        self->state.subscribers.push_back(subscriber);
+      },
+      [self](event_atom, host_event const& event) { pass_on(self, event); },
+      [self](shutdown_atom) { return run(self, shut_down(self)); },
+  };
+}
+
+} // namespace bulkhead

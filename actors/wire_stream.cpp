@@ -1,0 +1,156 @@
+#include <bulkhead/actors/wire_stream.hpp>
+
+#include <bulkhead/config/defaults.hpp>
+#include <bulkhead/platform/unix_socket.hpp>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+/// Reads of one stream in one turn of the loop; then the others have theirs.
+constexpr int reads_per_turn = 4;
+
+} // namespace
+
+wire_stream::wire_stream(loop& on, platform::unique_fd socket, std::size_t frame_limit,
+                         std::span<char> scratch, listener& who)
+    : loop_{on}
+    , socket_{on.context(), socket.release()}
+    , decoder_{frame_limit}
+    , scratch_{scratch}
+    , listener_{&who} {}
+
+void wire_stream::start() { wait_readable(); }
+
+void wire_stream::close() noexcept {
+  open_ = false;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  pending_.clear();
+}
+
+// ---- reading ----------------------------------------------------------------------------------
+
+void wire_stream::wait_readable() {
+  if (!open_ || reading_ || paused_ || ended_)
+    return;
+  reading_ = true;
+  socket_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                     [self = shared_from_this()](boost::system::error_code failed) {
+                       self->reading_ = false;
+                       if (!failed && self->open_)
+                         self->read_turn();
+                     });
+}
+
+void wire_stream::read_turn() {
+  in_turn_ = true;
+  auto more = true;
+  for (int i = 0; i < reads_per_turn && more; ++i)
+    more = read_once();
+  // Whoever was woken by these frames answers now, so that all answers leave in one write.
+  loop_.run_ready();
+  in_turn_ = false;
+  flush();
+  if (unsent() > defaults::outbound_high_water)
+    paused_ = true;
+  wait_readable();
+}
+
+bool wire_stream::read_once() {
+  if (!open_)
+    return false;
+  auto const room = decoder_.prepare(scratch_);
+  auto const got = platform::read_some(socket_.native_handle(), std::as_writable_bytes(room));
+  switch (got.status) {
+  case platform::io_status::would_block:
+    return false;
+  case platform::io_status::closed:
+  case platform::io_status::failed:
+    ended_ = true;
+    if (decoder_.mid_frame())
+      listener_->on_breach(*this, errc::frame_truncated);
+    if (open_)
+      listener_->on_end(*this);
+    return false;
+  case platform::io_status::descriptors:
+    ended_ = true;
+    listener_->on_breach(*this, errc::unexpected_descriptor);
+    return false;
+  case platform::io_status::done:
+    break;
+  }
+  std::optional<errc> broken;
+  auto const framing = decoder_.commit(got.bytes, [&](std::string_view body) {
+    wire::envelope frame;
+    broken = scanner_.scan(body, frame);
+    return !broken && listener_->on_frame(*this, frame);
+  });
+  if (!broken)
+    broken = framing;
+  if (!open_)
+    return false;
+  listener_->on_read_end(*this);
+  if (broken && open_) {
+    ended_ = true;
+    listener_->on_breach(*this, *broken);
+    return false;
+  }
+  return open_ && got.bytes == room.size();
+}
+
+void wire_stream::resume_reading() {
+  if (!paused_ || !open_ || unsent() > defaults::outbound_high_water)
+    return;
+  paused_ = false;
+  wait_readable();
+}
+
+// ---- writing ----------------------------------------------------------------------------------
+
+void wire_stream::flush_soon() {
+  if (in_turn_ || flush_posted_ || write_waiting_ || !open_)
+    return;
+  flush_posted_ = true;
+  boost::asio::post(loop_.context(), [self = shared_from_this()] {
+    self->flush_posted_ = false;
+    self->flush();
+  });
+}
+
+void wire_stream::flush() {
+  while (open_ && !write_waiting_) {
+    if (flying_.empty()) {
+      if (pending_.empty())
+        return;
+      std::swap(flying_, pending_);
+    }
+    auto const sent = platform::write_some(
+        socket_.native_handle(), std::as_bytes(std::span{flying_.data(), flying_.size()}));
+    if (sent.status == platform::io_status::would_block)
+      return wait_writable();
+    if (sent.status != platform::io_status::done) {
+      // The peer is gone; the reading side hears of it and says so.
+      flying_.clear();
+      pending_.clear();
+      return;
+    }
+    flying_.consume(sent.bytes);
+  }
+}
+
+void wire_stream::wait_writable() {
+  write_waiting_ = true;
+  socket_.async_wait(boost::asio::posix::descriptor_base::wait_write,
+                     [self = shared_from_this()](boost::system::error_code failed) {
+                       self->write_waiting_ = false;
+                       if (failed)
+                         return;
+                       self->flush();
+                       self->resume_reading();
+                     });
+}
+
+} // namespace bulkhead

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <bulkhead/actors/loop.hpp>
+#include <bulkhead/messages/errc.hpp>
+#include <bulkhead/messages/frame_decoder.hpp>
+#include <bulkhead/messages/frame_scanner.hpp>
+#include <bulkhead/messages/outbound_buffer.hpp>
+#include <bulkhead/platform/unique_fd.hpp>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace bulkhead {
+
+/// One socket that carries native frames, in both directions: what was read in one turn of the loop is handed over frame by frame, and
+/// what was written during the turn leaves in one write. Loop thread; hold it by shared_ptr and close() it to let it go.
+///
+/// This is the seam for other wire formats: host_link speaks to it in envelopes and byte buffers only.
+class wire_stream : public std::enable_shared_from_this<wire_stream> {
+public:
+  /// Who hears what a stream reads. After close() it hears nothing more.
+  class listener {
+  public:
+    /// One strictly checked frame; valid until it returns. False: the stream was closed meanwhile.
+    virtual bool on_frame(wire_stream& from, wire::envelope const& frame) = 0;
+    /// All frames of one read were handed over.
+    virtual void on_read_end(wire_stream& from) = 0;
+    /// A frame, or the bytes that should be one, broke the protocol. The stream reads no further.
+    virtual void on_breach(wire_stream& from, errc what) = 0;
+    /// The peer closed its side, or the socket broke. The stream reads no further.
+    virtual void on_end(wire_stream& from) = 0;
+
+  protected:
+    ~listener() = default;
+  };
+
+  /// `socket` is a connected, non-blocking stream socket. `scratch` is the loop's read buffer, shared by all streams.
+  wire_stream(loop& on, platform::unique_fd socket, std::size_t frame_limit,
+              std::span<char> scratch, listener& who);
+
+  /// Begins to read.
+  void start();
+
+  /// Where frames to send are appended; call flush_soon() afterwards.
+  wire::outbound_buffer& outbound() noexcept { return pending_; }
+  /// Sends what was appended: at the end of the present turn of the loop.
+  void flush_soon();
+  /// Bytes appended and not yet taken by the kernel.
+  std::size_t unsent() const noexcept { return pending_.size() + flying_.size(); }
+
+  /// Lets go of the socket; nothing is sent or heard any more. May be called from inside a listener's function.
+  void close() noexcept;
+  bool is_open() const noexcept { return open_; }
+
+private:
+  void wait_readable();
+  void read_turn();
+  /// One read and its frames; false when there is nothing more to do this turn.
+  bool read_once();
+  void flush();
+  void wait_writable();
+  void resume_reading();
+
+  loop& loop_;
+  boost::asio::posix::stream_descriptor socket_;
+  wire::frame_decoder decoder_;
+  wire::frame_scanner scanner_;
+  wire::outbound_buffer pending_; // appended to
+  wire::outbound_buffer flying_;  // being written
+  std::span<char> scratch_;
+  listener* listener_;
+  bool open_ = true;
+  bool reading_ = false;       // a wait for bytes is under way
+  bool paused_ = false;        // the peer does not read: we don't either
+  bool ended_ = false;         // there is nothing more to read
+  bool in_turn_ = false;       // a read turn flushes at its end
+  bool flush_posted_ = false;
+  bool write_waiting_ = false;
+};
+
+} // namespace bulkhead

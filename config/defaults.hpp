@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// The one place where a value that nobody wrote comes from, each with its reason.
+namespace bulkhead::defaults {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+/// Beside the policy file: found by whoever finds the policy.
+inline constexpr char const* state_dir = "state";
+
+/// A fault that three fresh starts don't mend is not transient.
+inline constexpr std::uint32_t max_restarts = 3;
+/// Failures further apart than this are separate incidents.
+inline constexpr milliseconds restart_window = 5min;
+/// Long enough for a port or a file lock to be released, short enough to go unnoticed.
+inline constexpr milliseconds backoff_initial = 1s;
+/// Doubling: 1 s, 2 s, 4 s within the three restarts.
+inline constexpr double backoff_factor = 2.0;
+/// Waiting longer does not help a user who watches.
+inline constexpr milliseconds backoff_max = 30s;
+/// Spreads hosts that fell together, without making a wait surprising.
+inline constexpr double backoff_jitter = 0.1;
+/// An extension that served for this long has started properly.
+inline constexpr milliseconds restart_reset_after = 5s;
+
+/// What an interactive caller will wait for at the most.
+inline constexpr milliseconds request_timeout = 30s;
+/// Node starts in well under a second; ten allow for a cold disk and a loaded machine.
+inline constexpr milliseconds start_timeout = 10s;
+/// Time for the extension's own `deactivate` to flush what it holds.
+inline constexpr milliseconds deactivate_timeout = 5s;
+/// Time between SIGTERM and SIGKILL, as systemd and Kubernetes users know it, shortened for
+/// interactive use.
+inline constexpr milliseconds term_timeout = 5s;
+/// On shutdown: how long open requests may go on before hosts are stopped.
+inline constexpr milliseconds drain_timeout = 10s;
+
+/// Four times what a busy editor session was seen to have open; bounds memory at some hundred
+/// kilobytes a host.
+inline constexpr std::size_t in_flight = 1024;
+/// The wire protocol's own limit.
+inline constexpr std::size_t frame = 50u << 20;
+/// Unsent bytes past which new requests are refused. One frame may still be added below it.
+inline constexpr std::size_t outbound_high_water = 8u << 20;
+
+} // namespace bulkhead::defaults

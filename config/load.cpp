@@ -1,0 +1,300 @@
+#include <bulkhead/config/load.hpp>
+
+#include <bulkhead/config/nearest.hpp>
+#include <bulkhead/config/policy_values.hpp>
+#include <bulkhead/config/quote.hpp>
+#include <bulkhead/config/text_file.hpp>
+#include <bulkhead/config/units.hpp>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+namespace keys = policy_keys;
+
+/// Dotted keys become tables in tables that toml++ takes apart by recursion: with the 256 levels
+/// that it allows for values, this bounds the stack to some megabytes. No key of a policy has more
+/// than five dots.
+constexpr std::ptrdiff_t most_dots_in_a_line = 128;
+
+std::string in_report(std::string_view file, policy_mistake const& mistake) {
+  std::string text{file};
+  if (mistake.line != 0)
+    text += ':' + std::to_string(mistake.line) + ':' + std::to_string(mistake.column);
+  return text += ": " + mistake.sentence;
+}
+
+std::vector<policy_mistake> sorted(std::vector<policy_mistake> mistakes) {
+  std::ranges::stable_sort(mistakes, {}, [](policy_mistake const& m) {
+    return std::tuple{m.line, m.column};
+  });
+  return mistakes;
+}
+
+std::string join(std::string_view table, std::string_view key) {
+  return table.empty() ? std::string{key} : std::string{table} + '.' + std::string{key};
+}
+
+/// Walks a parsed file along the table of keys.
+class policy_reader {
+public:
+  explicit policy_reader(std::filesystem::path const& base) {
+    into_.base = base;
+    into_.draft = keys::empty_draft();
+    into_.draft.file.state_dir = (base / into_.draft.file.state_dir).lexically_normal();
+  }
+
+  void read_file(toml::table const& file) {
+    for (auto const& [key, node] : file)
+      if (key.str() == "defaults")
+        read_subtable(key, node, "hosts.*", "defaults");
+      else if (key.str() != "hosts")
+        read_entry(key, node, "", "");
+    read_hosts(file);
+  }
+
+  policy take_policy() && { return std::move(into_.draft.file); }
+  std::vector<policy_mistake> take_mistakes() && { return std::move(into_.mistakes); }
+
+private:
+  /// `table` is the path in the table of keys, `shown` the one that the user wrote.
+  void read_table(toml::table const& node, std::string_view table, std::string_view shown) {
+    for (auto const& [key, value] : node)
+      read_entry(key, value, table, shown);
+  }
+
+  void read_subtable(toml::key const& key, toml::node const& node, std::string_view table,
+                     std::string const& shown) {
+    auto const* entries = node.as_table();
+    if (entries == nullptr)
+      into_.mistake(node.source(), errc::policy_wrong_type,
+                    shown + " is " + std::string{policy_values::kind_of(node)} +
+                        " - it takes a table, [" + shown + ']');
+    else if (entries->empty() && only_planned(table))
+      not_supported(key, shown);
+    else
+      read_table(*entries, table, shown);
+  }
+
+  void read_entry(toml::key const& key, toml::node const& node, std::string_view table,
+                  std::string_view shown_table) {
+    auto const path = join(table, key.str());
+    auto const shown = join(shown_table, key.str());
+    bool const has_dot = key.str().find('.') != std::string_view::npos; // a quoted key
+    if (auto const* row = keys::find(path); row != nullptr && !has_dot)
+      read_value(*row, key, node, shown);
+    else if (!has_dot && !keys::children(path).empty())
+      read_subtable(key, node, path, shown);
+    else
+      unknown_key(key, table, shown_table);
+  }
+
+  void read_value(keys::key const& row, toml::key const& key, toml::node const& node,
+                  std::string const& shown) {
+    if (keys::is_planned(row))
+      return not_supported(key, shown);
+    if (!policy_values::read(row, node, shown, into_))
+      broken_.emplace(row.path);
+  }
+
+  void read_hosts(toml::table const& file) {
+    auto const found = file.find("hosts");
+    auto const* hosts = found != file.end() ? found->second.as_table() : nullptr;
+    if (found != file.end() && hosts == nullptr)
+      return into_.mistake(found->second.source(), errc::policy_wrong_type,
+                           "hosts is " + std::string{policy_values::kind_of(found->second)} +
+                               " - it takes a table for each host, [hosts.NAME]");
+    if (hosts == nullptr || hosts->empty())
+      return into_.mistake(
+          hosts == nullptr ? toml::source_region{{1, 1}, {1, 1}, {}} : found->first.source(),
+          errc::policy_missing_key,
+          "there is no host - write  [hosts.NAME]  with an extension or a command");
+
+    auto const defaults = std::exchange(into_.draft.host, {});
+    auto const broken_in_defaults = std::exchange(broken_, {});
+    for (auto const& [key, node] : in_file_order(*hosts)) {
+      into_.draft.host = defaults;
+      broken_ = broken_in_defaults;
+      read_host(*key, *node);
+    }
+  }
+
+  using entry = std::pair<toml::key const*, toml::node const*>;
+  static std::vector<entry> in_file_order(toml::table const& table) {
+    std::vector<entry> entries;
+    for (auto const& [key, node] : table)
+      entries.emplace_back(&key, &node);
+    std::ranges::sort(entries, {}, [](entry const& e) {
+      auto const& place = e.first->source().begin;
+      return std::tuple{place.line, place.column};
+    });
+    return entries;
+  }
+
+  void read_host(toml::key const& id, toml::node const& node) {
+    if (!keys::valid_name(id.str()))
+      return into_.mistake(id.source(), errc::policy_out_of_range,
+                           "the host's name is " + quote(id.str()) + " - a name is " +
+                               std::string{keys::name_rule});
+    bool const has_dot = id.str().find('.') != std::string_view::npos;
+    auto const shown = join("hosts", has_dot ? quote(id.str()) : std::string{id.str()});
+    auto const* table = node.as_table();
+    if (table == nullptr)
+      return read_subtable(id, node, "hosts.*", shown);
+    into_.draft.host.id = id.str();
+    read_table(*table, "hosts.*", shown);
+    check_host(id, *table, shown);
+    into_.draft.file.hosts.push_back(std::move(into_.draft.host));
+  }
+
+  /// What holds between keys. A key with a mistake of its own is not blamed a second time.
+  void check_host(toml::key const& id, toml::table const& table, std::string const& shown) {
+    auto const& host = into_.draft.host;
+    auto const good = [&](std::string_view key) { return !broken_.contains(join("hosts.*", key)); };
+    auto const place_of = [&](std::string_view key) {
+      auto const found = table.find(key);
+      return found != table.end() ? found->first.source() : id.source();
+    };
+
+    if (good("runtime") && host.runtime == host_runtime::node) {
+      if (good("extension") && host.extension.empty())
+        into_.mistake(id.source(), errc::policy_missing_key,
+                      shown + " has no extension - write  extension = \"FOLDER\"");
+      if (!host.command.empty())
+        into_.mistake(place_of("command"), errc::policy_conflict,
+                      shown + ".command needs  runtime = \"command\"  - a node host takes none");
+    }
+    if (good("runtime") && host.runtime == host_runtime::command && good("command") &&
+        host.command.empty())
+      into_.mistake(id.source(), errc::policy_missing_key,
+                    shown + " has no command - write  command = [\"PROGRAM\"]");
+    if (good("restart.backoff.initial") && good("restart.backoff.max") &&
+        host.restart.backoff_initial > host.restart.backoff_max)
+      into_.mistake(place_of("restart"), errc::policy_conflict,
+                    shown + ".restart.backoff.initial is " +
+                        quote(units::time_text(host.restart.backoff_initial)) +
+                        ", longer than its max of " +
+                        quote(units::time_text(host.restart.backoff_max)) + " - raise max");
+    if (good("sandbox.require") && host.require != sandbox_tier::none)
+      into_.mistake(id.source(), errc::sandbox_unavailable,
+                    shown + ": this version can't contain a host yet; write  [" + shown +
+                        ".sandbox] require = \"none\"  to run it uncontained, knowing that the "
+                        "extension can then do what its user can");
+  }
+
+  void not_supported(toml::key const& key, std::string const& shown) {
+    into_.mistake(key.source(), errc::policy_not_supported,
+                  shown + " is not enforced by this version; remove it");
+  }
+
+  void unknown_key(toml::key const& key, std::string_view table, std::string_view shown_table) {
+    auto sentence = "unknown key " + quote(key.str());
+    if (!shown_table.empty())
+      sentence += " in " + std::string{shown_table};
+    auto const siblings = keys::children(table);
+    if (auto const suggestion = nearest(key.str(), siblings))
+      sentence += " - did you mean " + quote(*suggestion) + '?';
+    else if (auto const elsewhere = same_name_elsewhere(key.str()); !elsewhere.empty())
+      sentence += " - did you mean " + quote(elsewhere) + '?';
+    into_.mistake(key.source(), errc::policy_unknown_key, std::move(sentence));
+  }
+
+  /// The whole path of the first key with that last name; empty where no key has it.
+  static std::string same_name_elsewhere(std::string_view name) {
+    for (keys::key const& row : keys::all())
+      if (auto const dot = row.path.rfind('.');
+          dot != std::string_view::npos && row.path.substr(dot + 1) == name) {
+        std::string path{row.path};
+        if (auto const star = path.find('*'); star != std::string::npos)
+          path.replace(star, 1, "NAME");
+        return path;
+      }
+    return {};
+  }
+
+  static bool only_planned(std::string_view table) {
+    return std::ranges::all_of(keys::all(), [&](keys::key const& row) {
+      return !row.path.starts_with(join(table, "")) || keys::is_planned(row);
+    });
+  }
+
+  policy_values::reading into_;
+  /// The keys of the host being read (and of the defaults) whose values were refused.
+  std::set<std::string, std::less<>> broken_;
+};
+
+/// The line with too many dots, from 1; 0 where there is none.
+std::size_t line_with_too_many_dots(std::string_view text) {
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    auto const end = std::min(text.find('\n'), text.size());
+    if (std::ranges::count(text.substr(0, end), '.') > most_dots_in_a_line)
+      return line;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return 0;
+}
+
+[[noreturn]] void throw_single(std::string_view name, policy_mistake mistake) {
+  throw policy_error{name, {std::move(mistake)}};
+}
+
+toml::table parse_toml(std::string_view text, std::string_view name) {
+  if (text.size() > policy_file_limit)
+    throw_single(name, {errc::policy_unreadable, 0, 0,
+                        "can't be read: it is longer than " + units::size_text(policy_file_limit)});
+  if (auto const line = line_with_too_many_dots(text); line != 0)
+    throw_single(name, {errc::policy_syntax, line, 1,
+                        "more than " + std::to_string(most_dots_in_a_line) +
+                            " dots in one line - break the line"});
+  try {
+    return toml::parse(text);
+  } catch (toml::parse_error const& failed) {
+    throw_single(name,
+                 {errc::policy_syntax, failed.source().begin.line, failed.source().begin.column,
+                  "not valid TOML: " + std::string{failed.description()}});
+  }
+}
+
+std::filesystem::path made_absolute(std::filesystem::path const& path) {
+  std::error_code fault; // of the working directory; the path then stays relative
+  auto const found = std::filesystem::absolute(path, fault);
+  return (fault ? path : found).lexically_normal();
+}
+
+} // namespace
+
+policy_error::policy_error(std::string_view file, std::vector<policy_mistake> mistakes)
+    : error{mistakes.front().code, in_report(file, mistakes.front())}
+    , mistakes_{std::move(mistakes)} {
+  for (policy_mistake const& mistake : mistakes_) {
+    if (!report_.empty())
+      report_ += '\n';
+    report_ += in_report(file, mistake);
+  }
+}
+
+policy parse_policy(std::string_view toml, std::filesystem::path const& base,
+                    std::string_view name) {
+  auto const file = parse_toml(toml, name);
+  policy_reader reader{made_absolute(base)};
+  reader.read_file(file);
+  if (auto mistakes = std::move(reader).take_mistakes(); !mistakes.empty())
+    throw policy_error{name, sorted(std::move(mistakes))};
+  return std::move(reader).take_policy();
+}
+
+policy load_policy(std::filesystem::path const& file) {
+  auto const text = read_text_file(file, policy_file_limit, errc::policy_unreadable);
+  if (!text)
+    throw_single(file.string(), {text.error().code(), 0, 0, text.error().detail()});
+  auto const where = made_absolute(file);
+  auto loaded = parse_policy(*text, where.parent_path(), file.string());
+  loaded.file = where;
+  return loaded;
+}
+
+} // namespace bulkhead

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <bulkhead/config/defaults.hpp>
+#include <bulkhead/config/permission.hpp>
+#include <bulkhead/messages/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead {
+
+/// What runs an extension: Node with the bundled bootstrap, or a program that speaks the protocol
+/// itself.
+enum class host_runtime : std::uint8_t { node, command };
+
+/// How host and backend are connected (docs/protocol.md).
+enum class host_transport : std::uint8_t { socketpair, sockets };
+
+/// The least containment with which a host may be started.
+enum class sandbox_tier : std::uint8_t { none, basic, strong };
+
+/// When and how often a failed host is started again.
+struct restart_policy {
+  std::uint32_t max_restarts = defaults::max_restarts;
+  std::chrono::milliseconds window = defaults::restart_window;
+  std::chrono::milliseconds backoff_initial = defaults::backoff_initial;
+  double backoff_factor = defaults::backoff_factor;
+  std::chrono::milliseconds backoff_max = defaults::backoff_max;
+  /// Each backoff is multiplied by a random number in [1 - jitter, 1 + jitter].
+  double backoff_jitter = defaults::backoff_jitter;
+  /// So long of stable running forgets all earlier failures.
+  std::chrono::milliseconds reset_after = defaults::restart_reset_after;
+  std::vector<int> never_on_exit_codes;
+};
+
+struct stop_policy {
+  std::chrono::milliseconds deactivate_timeout = defaults::deactivate_timeout;
+  std::chrono::milliseconds term_timeout = defaults::term_timeout;
+};
+
+struct host_limits {
+  std::size_t in_flight = defaults::in_flight; ///< open requests in each direction
+  std::size_t frame = defaults::frame;         ///< bytes of one frame, without its length prefix
+};
+
+/// One extension host: what runs and what it may do. Paths are absolute.
+struct host_policy {
+  std::string id;
+  /// A folder with package.json, or a .js, .mjs or .cjs file; empty without one.
+  std::filesystem::path extension;
+  host_runtime runtime = host_runtime::node;
+  std::vector<std::string> command; ///< with host_runtime::command: program and arguments
+  host_transport transport = host_transport::socketpair;
+  bool autostart = true;
+  permission_set permissions; ///< granted here; what holds is this and what the manifest asks for
+  bool strict_permissions = false; ///< asking for more than is granted fails the load
+  std::map<std::string, std::string> environment; ///< all that the process gets
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
+  std::chrono::milliseconds start_timeout = defaults::start_timeout;
+  restart_policy restart;
+  stop_policy stop;
+  host_limits limits;
+  sandbox_tier require = sandbox_tier::strong;
+};
+
+/// What the policy file says, checked. Hosts are in the order of the file.
+struct policy {
+  std::filesystem::path file;      ///< where it was read from; empty for one made in memory
+  std::string name = "bulkhead";   ///< names the runtime directory and the metrics
+  std::filesystem::path state_dir; ///< absolute
+  std::string log_level = "info";
+  std::chrono::milliseconds drain_timeout = defaults::drain_timeout;
+  std::vector<host_policy> hosts;
+  /// Requests that the embedder handles: the permission that each type needs. A type that is not
+  /// here is denied.
+  std::map<std::string, permission, std::less<>> requests;
+
+  /// The host of that id; null where there is none.
+  host_policy const* find_host(std::string_view id) const noexcept;
+};
+
+} // namespace bulkhead

@@ -1,0 +1,414 @@
+#include <bulkhead/config/policy_keys.hpp>
+
+#include <bulkhead/config/units.hpp>
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+namespace bulkhead::policy_keys {
+namespace {
+
+using namespace std::chrono_literals;
+
+// In the order of their enumerations.
+constexpr std::string_view runtimes[] = {"node", "command"};
+constexpr std::string_view transports[] = {"socketpair", "sockets"};
+constexpr std::string_view tiers[] = {"none", "basic", "strong"};
+// spdlog's names.
+constexpr std::string_view log_levels[] = {"trace", "debug",    "info", "warn",
+                                           "error", "critical", "off"};
+
+/// A choice whose slot is an enumeration in the order of the names.
+template <auto Slot>
+constexpr choice enumerated(std::span<std::string_view const> names) {
+  using enumeration = std::remove_cvref_t<decltype(Slot(std::declval<draft&>()))>;
+  return {names, [](draft& d) { return static_cast<std::size_t>(Slot(d)); },
+          [](draft& d, std::size_t index) { Slot(d) = static_cast<enumeration>(index); }};
+}
+
+constexpr choice log_level{
+    log_levels,
+    [](draft& d) {
+      return static_cast<std::size_t>(std::ranges::find(log_levels, d.file.log_level) - log_levels);
+    },
+    [](draft& d, std::size_t index) { d.file.log_level = log_levels[index]; }};
+
+/// A day is longer than anything that a program waits for, and keeps all sums of times far from
+/// overflow.
+constexpr auto longest = 24h;
+/// A timeout of zero would be read as "none" by half of all readers, so there is none.
+constexpr auto shortest = 1ms;
+/// Past a thousand restarts "never give up" and "give up" are the same to whoever waits.
+constexpr std::uint32_t most_restarts = 1000;
+/// The wire protocol's cap on what the window of open requests may cost.
+constexpr std::size_t most_in_flight = std::size_t{1} << 20;
+/// Room for the envelope and a short payload, so that a host can always be told what went wrong.
+constexpr std::size_t smallest_frame = 1024;
+/// Beyond it a second backoff would already be the longest.
+constexpr double largest_factor = 100;
+constexpr int largest_exit_code = 255;
+
+constexpr key table[] = {{"runtime.name", name{[](draft & d) -> auto& {return d.file.name;
+} // namespace
+} // namespace bulkhead::policy_keys
+, "Names the runtime directory and the metrics", "one backend on a machine needs no other name"
+}
+, {"runtime.state_dir", path{[](draft & d) -> auto& {return d.file.state_dir;
+}
+}
+, "The folder for what outlives a run; only its owner may enter it",
+    "beside the policy, where whoever finds the policy finds it"
+}
+,
+    {"runtime.log_level", log_level, "The least severe messages that are logged",
+     "what an operator wants to have seen afterwards, and no more"},
+    {"runtime.drain_timeout", time{[](draft & d) -> auto& {return d.file.drain_timeout;
+}
+, shortest, longest
+}
+, "On shutdown: how long open requests may go on before the hosts are stopped",
+    "answers that come at all come within seconds, and who stops a service waits for it"
+}
+,
+
+    {"hosts.*.extension", path{[](draft & d) -> auto& {return d.host.extension;
+}
+}
+, "A folder with package.json, or a single .js, .mjs or .cjs file; a node host needs it",
+    "nothing runs that is not named"
+}
+, {"hosts.*.runtime", enumerated < [](draft& d) -> auto& {return d.host.runtime;
+}
+> (runtimes),
+    "What runs the extension: Node with the bundled bootstrap, or a program that speaks the "
+    "protocol",
+    "most extensions are JavaScript"
+}
+, {"hosts.*.command", command{[](draft & d) -> auto& {return d.host.command;
+}
+}
+, "With runtime = \"command\": the program and its arguments", "nothing runs that is not named"
+}
+, {"hosts.*.transport", enumerated < [](draft& d) -> auto& {return d.host.transport;
+}
+> (transports),
+    "How host and backend are connected: an inherited socket, or two sockets with a path",
+    "an inherited socket has no name that another process could connect to"
+}
+, {"hosts.*.autostart", flag{[](draft & d) -> auto& {return d.host.autostart;
+}
+}
+, "Whether the host starts with the runtime", "a host is named because it is wanted"
+}
+, {"hosts.*.permissions", permissions{[](draft & d) -> auto& {return d.host.permissions;
+}
+}
+, "What the extension is granted; what holds is what its package.json asks for as well",
+    "nothing is granted unless it is written"
+}
+, {"hosts.*.strict_permissions", flag{[](draft & d) -> auto& {return d.host.strict_permissions;
+}
+}
+, "Whether an extension that asks for more than it is granted is refused",
+    "an extension that runs with less is still useful, and the difference is reported"
+}
+, {"hosts.*.environment", environment{[](draft & d) -> auto& {return d.host.environment;
+}
+}
+, "The environment variables of the process; it gets no others from here",
+    "the backend's own environment holds secrets"
+}
+, {"hosts.*.request_timeout", time{[](draft & d) -> auto& {return d.host.request_timeout;
+}
+, shortest, longest
+}
+, "How long a request may take that names no deadline of its own",
+    "what an interactive caller will wait for at the most"
+}
+, {"hosts.*.start_timeout", time{[](draft & d) -> auto& {return d.host.start_timeout;
+}
+, shortest, longest
+}
+, "How long the process may take until it says that it is ready",
+    "Node starts in well under a second; ten allow for a cold disk and a loaded machine"
+}
+,
+
+    {"hosts.*.filesystem.workspace", planned{}, "The folders that workspace.* means", ""},
+    {"hosts.*.filesystem.read", planned{}, "What may be read", ""},
+    {"hosts.*.filesystem.write", planned{}, "What may be written", ""},
+    {"hosts.*.filesystem.deny", planned{}, "What may not be touched; it beats read and write", ""},
+
+    {"hosts.*.rate_limit.requests_per_second", planned{}, "The host's steady rate of requests", ""},
+    {"hosts.*.rate_limit.burst", planned{}, "How many requests may come at once", ""},
+    {"hosts.*.rate_limit.per_type", planned{}, "Rates for single types of request", ""},
+
+    {"hosts.*.restart.max_restarts",
+     count<std::uint32_t>{[](draft & d) -> auto& {return d.host.restart.max_restarts;
+}
+, 0, most_restarts
+}
+, "How often a failed host is started again within the window; 0 is never",
+    "a fault that three fresh starts don't mend is not transient"
+}
+, {"hosts.*.restart.window", time{[](draft & d) -> auto& {return d.host.restart.window;
+}
+, shortest, longest
+}
+, "How long a failure counts", "failures further apart than this are separate incidents"
+}
+, {"hosts.*.restart.backoff.initial",
+   time{[](draft & d) -> auto& {return d.host.restart.backoff_initial;
+}
+, 0ms, longest
+}
+, "The wait before the first restart",
+    "long enough for a port or a file lock to be released, short enough to go unnoticed"
+}
+, {"hosts.*.restart.backoff.factor",
+   fraction{[](draft & d) -> auto& {return d.host.restart.backoff_factor;
+}
+, 1, largest_factor
+}
+, "By what each further wait is longer than the one before",
+    "doubling: 1 s, 2 s, 4 s within the three restarts"
+}
+, {"hosts.*.restart.backoff.max", time{[](draft & d) -> auto& {return d.host.restart.backoff_max;
+}
+, 0ms, longest
+}
+, "The longest wait", "waiting longer does not help a user who watches"
+}
+, {"hosts.*.restart.backoff.jitter",
+   fraction{[](draft & d) -> auto& {return d.host.restart.backoff_jitter;
+}
+, 0, 1
+}
+, "Each wait is multiplied by a random number in [1 - jitter, 1 + jitter]",
+    "spreads hosts that fell together, without making a wait surprising"
+}
+, {"hosts.*.restart.reset_after", time{[](draft & d) -> auto& {return d.host.restart.reset_after;
+}
+, 0ms, longest
+}
+, "So long of stable running forgets all earlier failures",
+    "an extension that served for this long has started properly"
+}
+, {"hosts.*.restart.never_on_exit_codes",
+   exit_codes{[](draft & d) -> auto& {return d.host.restart.never_on_exit_codes;
+}
+, 0, largest_exit_code
+}
+, "Exit codes after which the host is not started again",
+    "only the extension's author knows which of its exits are final"
+}
+,
+
+    {"hosts.*.health.ping_interval", planned{}, "How often the host is asked whether it lives", ""},
+    {"hosts.*.health.unresponsive_after", planned{}, "Silence after which an event says so", ""},
+    {"hosts.*.health.kill_after", planned{}, "Silence after which the host is killed", ""},
+
+    {"hosts.*.stop.deactivate_timeout",
+     time{[](draft & d) -> auto& {return d.host.stop.deactivate_timeout;
+}
+, shortest, longest
+}
+, "How long the extension's own deactivate may take", "time for it to flush what it holds"
+}
+, {"hosts.*.stop.term_timeout", time{[](draft & d) -> auto& {return d.host.stop.term_timeout;
+}
+, shortest, longest
+}
+, "Time between SIGTERM and SIGKILL",
+    "as systemd and Kubernetes users know it, shortened for interactive use"
+}
+,
+
+    {"hosts.*.limits.memory", planned{}, "Memory of the host and all its processes", ""},
+    {"hosts.*.limits.cpu_percent", planned{}, "Share of one core", ""},
+    {"hosts.*.limits.cpu_time", planned{}, "CPU time in total", ""},
+    {"hosts.*.limits.request_time", planned{}, "Time of one request before its host is hung", ""},
+    {"hosts.*.limits.processes", planned{}, "Processes at a time", ""},
+    {"hosts.*.limits.open_files", planned{}, "Open files at a time", ""},
+    {"hosts.*.limits.file_size", planned{}, "Size of a file that it writes", ""},
+    {"hosts.*.limits.storage", planned{}, "Size of its writable storage folder", ""},
+    {"hosts.*.limits.fs_operations", planned{}, "Brokered file operations in total", ""},
+    {"hosts.*.limits.network_requests", planned{}, "Brokered network requests in total", ""},
+    {"hosts.*.limits.output_rate", planned{}, "Bytes a second of stdout and stderr", ""},
+    {"hosts.*.limits.in_flight",
+     count<std::size_t>{[](draft & d) -> auto& {return d.host.limits.in_flight;
+}
+, 1, most_in_flight
+}
+, "Open requests in each direction; one more is refused",
+    "four times what a busy editor session was seen to have open; bounds memory"
+}
+, {"hosts.*.limits.frame", size{[](draft & d) -> auto& {return d.host.limits.frame;
+}
+, smallest_frame, defaults::frame
+}
+, "Bytes of one frame, without its length prefix", "the wire protocol's own limit"
+}
+,
+
+    {"hosts.*.sandbox.require", enumerated < [](draft& d) -> auto& {return d.host.require;
+}
+> (tiers),
+    "The least containment with which the host may start. This version can't contain a host: only "
+    "\"none\" loads, and has to be written",
+    "nobody may believe to be contained who is not"
+}
+, {"hosts.*.sandbox.network", planned{}, "Whether it may reach the network itself", ""},
+    {"hosts.*.sandbox.file_write", planned{}, "Whether it may write files itself", ""},
+    {"hosts.*.sandbox.strict_mode", planned{}, "No eval and no Function from strings", ""},
+    {"hosts.*.sandbox.landlock", planned{}, "Whether Landlock guards its paths", ""},
+    {"hosts.*.sandbox.seccomp", planned{}, "The filter of system calls", ""},
+
+    {"hosts.*.integrity.interpreter_sha256", planned{}, "The interpreters that may run it", ""},
+    {"hosts.*.integrity.extension_sha256", planned{}, "The hash of its files", ""},
+
+    {"requests", requests{[](draft & d) -> auto& {return d.file.requests;
+}
+}
+, "Requests that the embedder handles: type = permission that it needs. Other types are denied",
+    "nothing is allowed unless it is written"
+}
+,
+
+    {"secrets.backend", planned{}, "Where secrets are kept", ""},
+    {"secrets.cache_ttl", planned{}, "How long a secret stays in memory", ""},
+
+    {"audit.file", planned{}, "Where the audit log is written", ""},
+}
+;
+
+std::string in_quotes(std::string_view text) {
+  return '"' + std::string{text} + '"';
+}
+
+} // namespace
+
+draft empty_draft() {
+  draft d;
+  d.file.state_dir = defaults::state_dir;
+  return d;
+}
+
+std::span<key const> all() noexcept {
+  return table;
+}
+
+key const* find(std::string_view path) noexcept {
+  auto const found = std::ranges::find(table, path, &key::path);
+  return found != std::end(table) ? &*found : nullptr;
+}
+
+std::vector<std::string_view> children(std::string_view parent) {
+  std::vector<std::string_view> names;
+  if (parent.empty())
+    names.push_back("defaults");
+  for (key const& k : table) {
+    auto rest = k.path;
+    if (!parent.empty()) {
+      if (!rest.starts_with(parent) || !rest.substr(parent.size()).starts_with('.'))
+        continue;
+      rest.remove_prefix(parent.size() + 1);
+    }
+    auto const child = rest.substr(0, rest.find('.'));
+    if (std::ranges::find(names, child) == names.end())
+      names.push_back(child);
+  }
+  return names;
+}
+
+std::string_view type_of(key const& k) {
+  return std::visit(overloaded{
+                        [](flag) -> std::string_view { return "true or false"; },
+                        [](choice const&) -> std::string_view { return "one of"; },
+                        [](name) -> std::string_view { return "name"; },
+                        [](path) -> std::string_view { return "path"; },
+                        [](time const&) -> std::string_view { return "time"; },
+                        [](size const&) -> std::string_view { return "size"; },
+                        []<class T>(count<T> const&) -> std::string_view { return "whole number"; },
+                        [](fraction const&) -> std::string_view { return "number"; },
+                        [](exit_codes const&) -> std::string_view { return "list of exit codes"; },
+                        [](command) -> std::string_view { return "list of strings"; },
+                        [](permissions) -> std::string_view { return "list of permissions"; },
+                        [](environment) -> std::string_view { return "table of strings"; },
+                        [](requests) -> std::string_view { return "table of permissions"; },
+                        [](planned) -> std::string_view { return "planned"; },
+                    },
+                    k.takes);
+}
+
+std::string range_of(key const& k) {
+  auto const between = [](std::string low, std::string const& high) {
+    return std::move(low) + " to " + high;
+  };
+  return std::visit(
+      overloaded{
+          [&](choice const& c) {
+            std::string text;
+            for (std::size_t i = 0; i < c.names.size(); ++i)
+              text += (i == 0                    ? ""
+                       : i + 1 == c.names.size() ? " or "
+                                                 : ", ") +
+                      in_quotes(c.names[i]);
+            return text;
+          },
+          [&](name) { return std::string{name_rule}; },
+          [&](time const& t) {
+            return between(in_quotes(units::time_text(t.low)), in_quotes(units::time_text(t.high)));
+          },
+          [&](size const& s) {
+            return between(in_quotes(units::size_text(s.low)), in_quotes(units::size_text(s.high)));
+          },
+          [&]<class T>(count<T> const& c) {
+            return between(std::to_string(c.low), std::to_string(c.high));
+          },
+          [&](fraction const& f) {
+            return between(units::number_text(f.low), units::number_text(f.high));
+          },
+          [&](exit_codes const& e) {
+            return between(std::to_string(e.low), std::to_string(e.high));
+          },
+          [](auto const&) { return std::string{}; },
+      },
+      k.takes);
+}
+
+std::string default_of(key const& k) {
+  draft d = empty_draft();
+  auto const unless_empty = [](std::string const& text) {
+    return text.empty() ? std::string{} : in_quotes(text);
+  };
+  return std::visit(overloaded{
+                        [&](flag f) { return std::string{f.of(d) ? "true" : "false"}; },
+                        [&](choice const& c) { return in_quotes(c.names[c.get(d)]); },
+                        [&](name n) { return in_quotes(n.of(d)); },
+                        [&](path p) { return unless_empty(p.of(d).string()); },
+                        [&](time const& t) { return in_quotes(units::time_text(t.of(d))); },
+                        [&](size const& s) { return in_quotes(units::size_text(s.of(d))); },
+                        [&]<class T>(count<T> const& c) { return std::to_string(c.of(d)); },
+                        [&](fraction const& f) { return units::number_text(f.of(d)); },
+                        [](exit_codes const&) { return std::string{"[]"}; },
+                        [](permissions) { return std::string{"[]"}; },
+                        [](environment) { return std::string{"{}"}; },
+                        [](requests) { return std::string{"{}"}; },
+                        [](auto const&) { return std::string{}; },
+                    },
+                    k.takes);
+}
+
+bool valid_name(std::string_view text) noexcept {
+  auto const alphanumeric = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
+  constexpr std::size_t longest_name = 64;
+  return !text.empty() && text.size() <= longest_name && alphanumeric(text.front()) &&
+         std::ranges::all_of(
+             text, [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+} // namespace bulkhead::policy_keys

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <bulkhead/messages/host_event.hpp>
+#include <bulkhead/messages/inbound_batch.hpp>
+
+#include <caf/actor.hpp>
+#include <caf/atom.hpp>
+#include <caf/meta/type_name.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// The typed messages that the actors exchange. CAF 0.17 limits an atom to ten characters.
+namespace bulkhead {
+
+using start_atom = caf::atom_constant<caf::atom("start")>;
+using stop_atom = caf::atom_constant<caf::atom("stop")>;
+using status_atom = caf::atom_constant<caf::atom("status")>;
+using signal_atom = caf::atom_constant<caf::atom("signal")>;
+using open_atom = caf::atom_constant<caf::atom("open")>;
+using detach_atom = caf::atom_constant<caf::atom("detach")>;
+using refuse_atom = caf::atom_constant<caf::atom("refuse")>;
+using request_atom = caf::atom_constant<caf::atom("request")>;
+using admit_atom = caf::atom_constant<caf::atom("admit")>;
+using admitted_atom = caf::atom_constant<caf::atom("admitted")>;
+using grant_atom = caf::atom_constant<caf::atom("grant")>;
+using revoke_atom = caf::atom_constant<caf::atom("revoke")>;
+using event_atom = caf::atom_constant<caf::atom("event")>;
+using subscribe_atom = caf::atom_constant<caf::atom("subscribe")>;
+using find_atom = caf::atom_constant<caf::atom("find")>;
+using list_atom = caf::atom_constant<caf::atom("list")>;
+using shutdown_atom = caf::atom_constant<caf::atom("shutdown")>;
+
+/// What happened to the process of one host, as its supervisor hears of it.
+struct host_signal {
+  enum class kind : std::uint8_t {
+    ready,             ///< extension-host-ready came
+    violation,         ///< the violation budget is spent; `code` is the errc
+    end_of_stream,     ///< the host closed its connection, or it broke
+    exited,            ///< the process ended; `why` and `code` say how
+    activated,         ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was not
+    deactivated,       ///< deactivate-extension was answered, or can't be
+    connect_failed,    ///< a named socket could not be connected; `code` is the errc
+    stop,              ///< somebody asked for the end
+  };
+  kind what = kind::stop;
+  /// Which process: the number of the start that made it. Late news of an earlier one is dropped.
+  std::uint64_t generation = 0;
+  reason why = reason::none;
+  std::int32_t code = 0;
+  std::string detail;
+};
+
+/// Owns the state machine of one host. `start` answers once the host is Running or has given up, `stop` once its processes are gone.
+using host_supervisor_actor =
+    caf::typed_actor<caf::replies_to<start_atom>::with<host_state>,
+                     caf::replies_to<stop_atom>::with<host_state>,
+                     caf::replies_to<status_atom>::with<host_status>,
+                     caf::reacts_to<signal_atom, host_signal>>;
+
+/// Owns the connection to one host, across its restarts.
+/// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the reply's payload as JSON text.
+using ipc_connection_actor =
+    caf::typed_actor<caf::reacts_to<open_atom>,
+                     caf::reacts_to<detach_atom, reason, std::string>,
+                     caf::reacts_to<refuse_atom, reason, std::string>,
+                     caf::reacts_to<admitted_atom, inbound_batch_ptr>,
+                     caf::replies_to<request_atom, std::string, std::string,
+                                     std::uint64_t>::with<std::string>>;
+
+/// Decides for every inbound request whether its host has the permission that it needs, and passes the batch on to the connection.
+/// `grant` sets what a host may do (one bit a permission), `revoke` forgets the host.
+using permission_guard_actor =
+    caf::typed_actor<caf::reacts_to<grant_atom, std::string, std::uint64_t>,
+                     caf::reacts_to<revoke_atom, std::string>,
+                     caf::reacts_to<admit_atom, inbound_batch_ptr, ipc_connection_actor>>;
+
+/// One a runtime: knows every host, passes events on to its subscribers, ends in order.
+using runtime_actor =
+    caf::typed_actor<caf::reacts_to<start_atom>,
+                     caf::replies_to<find_atom, std::string>::with<host_supervisor_actor>,
+                     caf::replies_to<list_atom>::with<std::vector<std::string>>,
+                     caf::reacts_to<subscribe_atom, caf::actor>,
+                     caf::reacts_to<event_atom, host_event>,
+                     caf::replies_to<shutdown_atom>::with<void>>;
+
+// ---- how they travel between nodes ------------------------------------------------------------
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_signal& x) {
+  return f(caf::meta::type_name("bulkhead::host_signal"), x.what, x.generation, x.why, x.code,
+           x.detail);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_event& x) {
+  return f(caf::meta::type_name("bulkhead::host_event"), x.kind, x.host, x.from, x.to, x.why,
+           x.detail, x.pid, x.restarts, x.when);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_status& x) {
+  return f(caf::meta::type_name("bulkhead::host_status"), x.host, x.state, x.why, x.detail, x.pid,
+           x.restarts, x.running_since, x.requests, x.failed, x.received, x.denied, x.violations,
+           x.last_end, x.last_end_detail, x.commands, x.last_lines);
+}
+
+} // namespace bulkhead

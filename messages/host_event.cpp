@@ -1,0 +1,25 @@
+#include <bulkhead/messages/host_event.hpp>
+
+namespace bulkhead {
+
+std::string to_string(host_event const& event) {
+  auto text = event.host + ": ";
+  switch (event.kind) {
+  case host_event_kind::state_changed:
+    text += to_string(event.from);
+    text += " -> ";
+    text += to_string(event.to);
+    text += " (";
+    text += to_string(event.why);
+    if (!event.detail.empty())
+      text += ": " + event.detail;
+    return text += ")";
+  case host_event_kind::activated:
+    return text += "activated";
+  case host_event_kind::activation_failed:
+    return text += "activation failed: " + event.detail;
+  }
+  return text;
+}
+
+} // namespace bulkhead

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <bulkhead/messages/host_state.hpp>
+#include <bulkhead/messages/reason.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bulkhead {
+
+/// What an event tells.
+enum class host_event_kind : std::uint8_t {
+  state_changed = 0,     ///< `from` became `to`
+  activated = 1,         ///< the extension's `activate` has returned
+  activation_failed = 2, ///< it failed; `detail` says how. The host keeps running
+};
+
+/// Something that happened to a host. Events of one host arrive in the order in which they happened.
+struct host_event {
+  host_event_kind kind = host_event_kind::state_changed;
+  std::string host;
+  host_state from = host_state::Stopped;
+  host_state to = host_state::Stopped;
+  reason why = reason::none;
+  /// The cause as one sentence, with numbers: "exit code 3", "signal 11 (SIGSEGV)".
+  std::string detail;
+  /// The process concerned; 0 without one.
+  std::int32_t pid = 0;
+  /// Restarts since the host was last started explicitly.
+  std::uint32_t restarts = 0;
+  std::chrono::system_clock::time_point when;
+};
+
+/// `formatter: Running -> Unhealthy (exit_code: exit code 3)`.
+std::string to_string(host_event const& event);
+
+/// A host as it stands now.
+struct host_status {
+  std::string host;
+  host_state state = host_state::Stopped;
+  reason why = reason::none;
+  std::string detail;
+  std::int32_t pid = 0;
+  std::uint32_t restarts = 0;
+  /// When the present process became Running; the epoch while none is.
+  std::chrono::system_clock::time_point running_since;
+  std::uint64_t requests = 0;   ///< that the backend made of the host
+  std::uint64_t failed = 0;     ///< of these, the ones that did not end in a reply
+  std::uint64_t received = 0;   ///< that the host made of the backend
+  std::uint64_t denied = 0;     ///< of these, the ones refused by a rule
+  std::uint64_t violations = 0; ///< of the wire protocol
+  /// Why the last process ended, and how; none until one has.
+  reason last_end = reason::none;
+  std::string last_end_detail;
+  std::vector<std::string> commands;   ///< registered by the extension
+  std::vector<std::string> last_lines; ///< of its output, oldest first, at most 20
+};
+
+} // namespace bulkhead

@@ -1,0 +1,121 @@
+'use strict';
+
+// The process that runs one extension:  node bootstrap.js <extension>
+// with BULKHEAD_IPC_FD, or DSCODE_IPC_URL and DSCODE_INCOMING_IPC_URL, in its environment.
+
+const { exit, setTimeout, writeToStderr } = require('./primordials.js');
+const { Channel } = require('./channel.js');
+const { Extension } = require('./extension.js');
+const { FrameStream } = require('./frames.js');
+const { RequestError, messageOf, stackOf } = require('./errors.js');
+const { connect } = require('./transport.js');
+
+const PROTOCOL = 1;
+
+// Of sysexits.h: started wrongly, and a peer that does not speak the protocol.
+const EXIT_USAGE = 64;
+const EXIT_PROTOCOL = 76;
+
+// On SIGTERM: time for `deactivate`; well below the time after which a backend sends SIGKILL.
+const TERM_GRACE_MS = 1000;
+
+/** Serves the backend's requests on behalf of the extension. */
+function serve(channel, extension) {
+  const checked = handler => async payload => {
+    const id = payload?.extensionId;
+    if (id !== undefined && id !== extension.id) {
+      throw new RequestError(`this host runs ${extension.id}, not ${id}`, 'unknown_extension');
+    }
+    await handler();
+    return { success: true };
+  };
+  channel.serve(
+    'activate-extension',
+    checked(() => extension.activate()),
+  );
+  channel.serve(
+    'deactivate-extension',
+    checked(() => extension.deactivate()),
+  );
+  channel.serve('list-extensions', () => ({ extensions: [extension.summary] }));
+  channel.serve('executeCommand', (payload, call) => extension.execute(payload, call));
+  channel.serve('ping', () => ({}));
+}
+
+/** An error that nobody caught is told to the backend, and the host goes on. */
+function surviveErrors(channel, extension) {
+  const report = kind => error => {
+    const message = `${kind} in extension ${extension.id}: ${messageOf(error)}`;
+    const stack = stackOf(error);
+    writeToStderr(`${message}\n${stack}\n`);
+    channel.request('log', { level: 'error', message, fields: { stack } }).catch(() => {});
+  };
+  process.on('uncaughtException', report('uncaught exception'));
+  process.on('unhandledRejection', report('unhandled rejection'));
+}
+
+/** An extension may end its process; what it had said before that arrives. */
+function explainExit(channel, extension) {
+  process.exit = (...code) => {
+    const caller = new Error().stack.split('\n')[2]?.trim() ?? 'at an unknown place';
+    writeToStderr(`extension ${extension.id} called process.exit(${code.join()}) ${caller}\n`);
+    channel.flush();
+    exit(...code);
+  };
+}
+
+function endOnSigterm(channel, extension) {
+  process.once('SIGTERM', () => {
+    setTimeout(() => exit(0), TERM_GRACE_MS);
+    const end = () => {
+      channel.flush();
+      exit(0);
+    };
+    extension.deactivate().then(end, end);
+  });
+}
+
+/** The connection is the host's; what the extension starts should not find it. */
+function takeChannelVariables(environment) {
+  const taken = {};
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('BULKHEAD_') && !name.startsWith('DSCODE_')) continue;
+    taken[name] = environment[name];
+    delete environment[name];
+  }
+  return taken;
+}
+
+async function main(target) {
+  const variables = takeChannelVariables(process.env);
+  const breach = sentence => {
+    writeToStderr(`the backend sent ${sentence}\n`);
+    exit(EXIT_PROTOCOL);
+  };
+
+  let channel;
+  const onFrame = (text, begin, end) => channel.receive(text, begin, end);
+  const makeStream = () => new FrameStream({ onFrame, onBreach: breach });
+  const streams = await connect(variables, { makeStream, onClosed: () => exit(0) });
+  const onHandlerError = (call, stack) => writeToStderr(`${call.type}: ${stack}\n`);
+  channel = new Channel({ ...streams, onBreach: breach, onHandlerError });
+
+  const extension = new Extension(target, (...args) => channel.request(...args));
+  serve(channel, extension);
+  surviveErrors(channel, extension);
+  explainExit(channel, extension);
+  endOnSigterm(channel, extension);
+
+  const limits = await channel.request('extension-host-ready', {
+    ready: true,
+    protocol: PROTOCOL,
+    runtime: `node/${process.versions.node}`,
+    extensionId: extension.id,
+  });
+  channel.limit(limits ?? {});
+}
+
+main(process.argv[2]).catch(error => {
+  writeToStderr(`the extension host could not start: ${stackOf(error)}\n`);
+  exit(EXIT_USAGE);
+});

@@ -1,0 +1,316 @@
+'use strict';
+
+// Requests and replies in both directions, over one stream or over two. Every request of the
+// backend gets exactly one reply; every request of ours ends once.
+
+const {
+  AbortController,
+  byteLength,
+  clearTimeout,
+  parse,
+  setTimeout,
+  stringify,
+} = require('./primordials.js');
+const { encode } = require('./encode.js');
+const { RequestError, isAbortError, stackOf, toPayload } = require('./errors.js');
+
+// A type has at most 128 bytes, and so has its reply's, which is nine longer.
+const MAX_TYPE = 128 - '-response'.length;
+const REPLY_SUFFIX = /-(?:response|error|partial)$/;
+// The backend's cap, unless its answer to the ready message says another.
+const MAX_OPEN = 1024;
+// Types are few; this only bounds what a peer that makes them up can make us keep.
+const MAX_CACHED_TYPES = 1024;
+
+// Node fires a longer timer at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const PLAIN = /^[\w.:/-]*$/;
+const CLOSING_BRACE = 0x7d;
+
+function quote(text) {
+  return PLAIN.test(text) ? `"${text}"` : stringify(text);
+}
+
+/** What a handler may want to know of the request it serves. Both members cost only when used. */
+class Call {
+  #channel;
+  #controller = null;
+  #cancelled = false;
+  answered = false;
+
+  constructor(channel, id, type) {
+    this.#channel = channel;
+    this.id = id;
+    this.type = type;
+  }
+
+  /** Aborted when the backend cancels the request. */
+  get signal() {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#cancelled) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  /** A function that sends a value ahead of the reply. */
+  get progress() {
+    return value => this.#channel.sendProgress(this, value);
+  }
+
+  get cancelled() {
+    return this.#cancelled;
+  }
+
+  cancel() {
+    this.#cancelled = true;
+    this.#controller?.abort();
+  }
+}
+
+class Channel {
+  #incoming; // carries the backend's requests and our replies
+  #outgoing; // carries our requests and the backend's replies
+  #handlers = new Map();
+  #running = new Map(); // id to Call, of the backend's requests that did not end at once
+  #open = new Map(); //    id to {resolve, reject, …}, of our own requests
+  #maxOpen = MAX_OPEN;
+  #lastId = 0;
+  #requestHeads = new Map(); // type to the text between a request's id and its payload
+  #replyTypes = new Map(); //   a reply's type to its JSON text
+  #onBreach;
+  #onHandlerError;
+
+  /** `incoming` and `outgoing` are FrameStreams, and may be the same. */
+  constructor({ incoming, outgoing, onBreach, onHandlerError }) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#onBreach = onBreach;
+    this.#onHandlerError = onHandlerError;
+  }
+
+  /** Answers requests of a type with what `handler(payload, call)` returns or resolves to. */
+  serve(type, handler) {
+    this.#handlers.set(type, handler);
+  }
+
+  /** Takes over the backend's limits where they are lower than the protocol's. */
+  limit({ frame, in_flight: inFlight }) {
+    if (Number.isSafeInteger(frame) && frame > 0) {
+      this.#incoming.limit = this.#outgoing.limit = frame;
+    }
+    if (Number.isSafeInteger(inFlight) && inFlight > 0) this.#maxOpen = inFlight;
+  }
+
+  /** Hands all that was sent to the kernel, as far as it takes it. */
+  flush() {
+    this.#incoming.flush();
+    this.#outgoing.flush();
+  }
+
+  // ---- reading ----
+
+  /**
+   * One frame, at text[begin, end). The backend writes `{"id":"…","type":"…","payload":…}` in this
+   * order and mostly without escapes in id and type: that is split by hand, so that only the
+   * payload is parsed. Anything else takes the long way to the same place.
+   */
+  receive(text, begin, end) {
+    const idAt = begin + '{"id":"'.length;
+    if (text.startsWith('{"id":"', begin)) {
+      const idEnd = text.indexOf('"', idAt);
+      const typeAt = idEnd + '","type":"'.length;
+      const typeEnd = text.indexOf('"', typeAt);
+      const payloadAt = typeEnd + '","payload":'.length;
+      if (
+        payloadAt < end &&
+        text.startsWith('","type":"', idEnd) &&
+        text.startsWith('","payload":', typeEnd) &&
+        text.charCodeAt(end - 1) === CLOSING_BRACE
+      ) {
+        const id = text.substring(idAt, idEnd);
+        const type = text.substring(typeAt, typeEnd);
+        if (!id.includes('\\') && !type.includes('\\')) {
+          const payload = this.#parsed(text.substring(payloadAt, end - 1));
+          if (payload !== undefined) return this.#message(id, type, payload);
+        }
+      }
+    }
+    const message = this.#parsed(text.substring(begin, end));
+    if (typeof message?.id !== 'string' || typeof message.type !== 'string') {
+      return this.#onBreach('a frame that is not a message');
+    }
+    return this.#message(message.id, message.type, message.payload);
+  }
+
+  #parsed(text) {
+    try {
+      return parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #message(id, type, payload) {
+    const handler = this.#handlers.get(type);
+    if (handler === undefined && REPLY_SUFFIX.test(type)) return this.#settle(id, type, payload);
+    if (id === '') return this.#notice(type, payload);
+    return this.#answer(new Call(this, id, type), handler ?? refuse, payload);
+  }
+
+  #notice(type, payload) {
+    if (type === 'cancel') this.#running.get(payload?.id)?.cancel();
+  }
+
+  #answer(call, handler, payload) {
+    let result;
+    try {
+      result = handler(payload, call);
+      if (typeof result?.then !== 'function') return this.#reply(call, result);
+      result = Promise.resolve(result); // settles once, whatever kind of promise that was
+    } catch (error) {
+      return this.#fail(call, error);
+    }
+    this.#running.set(call.id, call);
+    result.then(
+      value => this.#reply(call, value),
+      error => this.#fail(call, error),
+    );
+  }
+
+  #settle(id, type, payload) {
+    const request = this.#open.get(id);
+    if (request === undefined) return; // ended before its reply came
+    if (type === request.type + '-response') {
+      this.#end(id, request).resolve(payload);
+    } else if (type === request.type + '-error') {
+      this.#end(id, request).reject(RequestError.fromPayload(payload));
+    }
+  }
+
+  // ---- writing ----
+
+  #reply(call, value) {
+    let body;
+    try {
+      body = encode(value, 'invalid_result');
+    } catch (error) {
+      return this.#fail(call, error);
+    }
+    this.#finish(call);
+    if (!this.#respond(call, '-response', body)) {
+      const error = 'the result is longer than a frame may be';
+      this.#respond(call, '-error', stringify({ error, code: 'payload_too_large' }));
+    }
+  }
+
+  #fail(call, error) {
+    const payload = toPayload(error, 'extension_error');
+    if (call.cancelled && isAbortError(error)) payload.code = 'request_cancelled';
+    this.#finish(call);
+    this.#respond(call, '-error', encode(payload));
+    if (payload.code === 'extension_error') this.#onHandlerError(call, stackOf(error));
+  }
+
+  #finish(call) {
+    call.answered = true;
+    this.#running.delete(call.id);
+  }
+
+  #respond(call, suffix, body) {
+    const type = this.#replyType(call.type + suffix);
+    return this.#incoming.send(`{"id":${quote(call.id)},"type":${type},"payload":`, body);
+  }
+
+  #replyType(type) {
+    let text = this.#replyTypes.get(type);
+    if (text === undefined) {
+      text = quote(type);
+      if (this.#replyTypes.size < MAX_CACHED_TYPES) this.#replyTypes.set(type, text);
+    }
+    return text;
+  }
+
+  /** Progress is a courtesy: it is dropped after the reply, and while the backend does not read. */
+  sendProgress(call, value) {
+    if (call.answered || this.#incoming.congested) return;
+    const body = encode(value, 'invalid_payload');
+    if (!this.#respond(call, '-partial', body)) {
+      throw new RequestError('the value is longer than a frame may be', 'payload_too_large');
+    }
+  }
+
+  // ---- our own requests ----
+
+  /**
+   * Asks the backend; rejects with a RequestError. Its code is the backend's, or one of ours:
+   * overloaded, payload_too_large, invalid_payload, invalid_request, request_timeout,
+   * request_cancelled.
+   */
+  request(type, payload = {}, { timeoutMs, signal } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw cancelled(signal);
+      if (this.#open.size >= this.#maxOpen || this.#outgoing.congested) {
+        throw new RequestError('too many requests are open', 'overloaded');
+      }
+      const head = this.#requestHead(type);
+      const body = encode(payload, 'invalid_payload');
+      const id = String(++this.#lastId);
+      if (!this.#outgoing.send(`{"id":"${id}${head}`, body)) {
+        throw new RequestError('the payload is longer than a frame may be', 'payload_too_large');
+      }
+      const request = { type, resolve, reject, timer: undefined, signal, onAbort: undefined };
+      this.#open.set(id, request);
+      if (timeoutMs !== undefined) {
+        const late = () => new RequestError(`no answer within ${timeoutMs} ms`, 'request_timeout');
+        const end = () => this.#end(id, request).reject(late());
+        request.timer = setTimeout(end, Math.min(timeoutMs, MAX_TIMER_MS));
+      }
+      if (signal) {
+        request.onAbort = () => this.#end(id, request).reject(cancelled(signal));
+        signal.addEventListener('abort', request.onAbort, { once: true });
+      }
+    });
+  }
+
+  #end(id, request) {
+    this.#open.delete(id);
+    if (request.timer !== undefined) clearTimeout(request.timer);
+    request.signal?.removeEventListener('abort', request.onAbort);
+    return request;
+  }
+
+  #requestHead(type) {
+    let head = this.#requestHeads.get(type);
+    if (head === undefined) {
+      checkType(type);
+      head = `","type":${quote(type)},"payload":`;
+      if (this.#requestHeads.size < MAX_CACHED_TYPES) this.#requestHeads.set(type, head);
+    }
+    return head;
+  }
+}
+
+function refuse(_payload, call) {
+  throw new RequestError(`this host does not serve ${call.type}`, 'unsupported_request');
+}
+
+function checkType(type) {
+  const fits = typeof type === 'string' && type !== '' && byteLength(type) <= MAX_TYPE;
+  if (!fits || REPLY_SUFFIX.test(type)) {
+    throw new RequestError(
+      `a request's type is a text of 1 to ${MAX_TYPE} bytes that does not end like a reply's`,
+      'invalid_request',
+    );
+  }
+}
+
+function cancelled(signal) {
+  const error = new RequestError('the request was cancelled', 'request_cancelled');
+  error.name = 'AbortError';
+  error.cause = signal.reason;
+  return error;
+}
+
+module.exports = { Channel };

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <bulkhead/messages/error.hpp>
+#include <bulkhead/platform/child_process.hpp>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bulkhead::platform {
+
+/// Everything a new process gets. What is not named here it does not get: no variable, no
+/// descriptor, no signal disposition.
+struct process_spec {
+  /// Absolute; it is never looked up.
+  std::filesystem::path program;
+  /// What follows the program's own path in argv.
+  std::vector<std::string> arguments;
+  /// The whole environment.
+  std::map<std::string, std::string> environment;
+  /// Empty: "/".
+  std::filesystem::path working_directory;
+  /// Number in the child (3 to 255, each once) and our descriptor, which stays ours. Beside these
+  /// the child has only 0, which is /dev/null, and 1 and 2, which are pipes to
+  /// child_process::take_output() and take_errors().
+  std::vector<std::pair<int, int>> inherited;
+};
+
+/// Starts a process in its own session, with every signal at its default and none blocked. It does
+/// not copy the embedding program's memory and returns when the new program runs or could not be
+/// started. Fails with spawn_failed, whose sentence names the path and the operating system's
+/// reason. May be called by any thread.
+result<child_process> spawn(process_spec const& spec);
+
+} // namespace bulkhead::platform

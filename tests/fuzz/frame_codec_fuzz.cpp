@@ -1,0 +1,129 @@
+// Bytes from a hostile host through decoder and scanner: the split of the bytes must not matter,
+// and what is accepted must be JSON to an independent parser, too. The first four bytes of an input
+// choose the split and the limit, the rest is the stream.
+#include <bulkhead/messages/frame_decoder.hpp>
+#include <bulkhead/messages/frame_scanner.hpp>
+#include <bulkhead/messages/frame_writer.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+using namespace bulkhead;
+
+namespace {
+
+void require(bool holds, char const* what) {
+  if (!holds) {
+    std::fprintf(stderr, "frame_codec: %s\n", what);
+    std::abort();
+  }
+}
+
+struct outcome {
+  std::vector<std::string> frames;
+  std::optional<errc> failure;
+  bool mid_frame = false;
+
+  bool operator==(outcome const&) const = default;
+};
+
+/// `next_size()` says how many bytes the next read brings at most.
+template <class F>
+outcome decode(std::string_view stream, std::size_t limit, std::size_t scratch_size, F next_size) {
+  wire::frame_decoder decoder{limit};
+  std::vector<char> scratch(scratch_size);
+  outcome result;
+  std::size_t came = 0;
+  while (!stream.empty() && !result.failure) {
+    auto const room = decoder.prepare(scratch);
+    require(!room.empty(), "there is always room to read to");
+    auto const n = std::min({stream.size(), room.size(), std::max<std::size_t>(next_size(), 1)});
+    std::copy_n(stream.data(), n, room.data());
+    stream.remove_prefix(n);
+    came += n;
+    result.failure = decoder.commit(n, [&](std::string_view body) {
+      require(!body.empty() && body.size() <= limit, "a frame's size is within the limit");
+      result.frames.emplace_back(body);
+      return true;
+    });
+    require(decoder.held_bytes() <= std::max<std::size_t>(256, 2 * came),
+            "memory is taken for what came only");
+    std::fill(scratch.begin(), scratch.end(), '!');
+  }
+  result.mid_frame = decoder.mid_frame();
+  return result;
+}
+
+void check_reply(wire::frame_scanner& scanner, wire::envelope const& asked) {
+  wire::outbound_buffer out;
+  if (!wire::frame_writer{out, wire::max_frame_size}.reply(asked.raw_id, asked.raw_type, "{}"))
+    return;
+  auto const id = std::string{asked.id};
+  auto const type = std::string{asked.type};
+  wire::envelope reply;
+  auto const refused = scanner.scan(out.view().substr(wire::frame_prefix_size), reply);
+  // A reply to a reply may be longer than a type can be.
+  if (wire::classify(type).kind != wire::message_kind::request)
+    return;
+  require(!refused && reply.id == id && reply.payload == "{}", "a reply repeats the id");
+  require(reply.type == type + std::string{wire::response_suffix}, "a reply repeats the type");
+}
+
+void check_frame(std::string const& frame) {
+  wire::frame_scanner scanner;
+  wire::envelope found;
+  if (scanner.scan(frame, found))
+    return;
+  boost::json::parse_options options;
+  options.max_depth = static_cast<std::size_t>(wire::max_depth);
+  boost::system::error_code failed;
+  auto const parsed = boost::json::parse(frame, failed, {}, options);
+  require(!failed, "an accepted frame is JSON to Boost.JSON");
+  auto const& envelope = parsed.as_object();
+  require(envelope.size() == 3, "an envelope has three members");
+  require(envelope.at("id").as_string() == found.id, "the ids agree");
+  require(envelope.at("type").as_string() == found.type, "the types agree");
+  auto const payload =
+      boost::json::parse({found.payload.data(), found.payload.size()}, failed, {}, options);
+  require(!failed && payload == envelope.at("payload"), "the payloads agree");
+
+  auto const kept = std::string{found.payload};
+  check_reply(scanner, found);
+  require(!scanner.validate(kept), "a payload is valid by itself");
+  std::string quoted;
+  wire::append_quoted(quoted, frame);
+  require(boost::json::parse(quoted).as_string() == frame, "quoted text reads back");
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t size) {
+  constexpr std::size_t choices = 4;
+  if (size < choices)
+    return 0;
+  auto const input = std::string_view{reinterpret_cast<char const*>(bytes), size};
+  auto const stream = input.substr(choices);
+  auto const limit = bytes[0] % 4 == 0 ? std::size_t{64} : std::size_t{1} << 20;
+
+  auto const whole = decode(stream, limit, stream.size() + 1, [&] { return stream.size(); });
+  auto const bytewise = decode(stream, limit, 16'384, [] { return 1u; });
+  require(whole == bytewise, "one read and reads of one byte give the same frames");
+  auto const scratch_size = std::size_t{1} << bytes[1] % 15;
+  auto const split = decode(stream, limit, scratch_size, [&, turn = 0u]() mutable {
+    return static_cast<std::size_t>(bytes[2 + turn++ % 2]);
+  });
+  require(whole == split, "one read and split reads give the same frames");
+
+  for (auto const& frame : whole.frames)
+    check_frame(frame);
+  // Most mutations break a length prefix: look at the rest as one body, too.
+  check_frame(std::string{stream});
+  if (stream.size() > wire::frame_prefix_size)
+    check_frame(std::string{stream.substr(wire::frame_prefix_size)});
+  return 0;
+}

@@ -1,0 +1,109 @@
+#include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/messages/errc.hpp>
+
+#include <set>
+#include <string>
+
+using namespace bulkhead;
+
+namespace {
+
+struct pinned {
+  int number;
+  std::string_view name;
+};
+
+// Written out once more: whoever changes a number or a name breaks those who stored it.
+constexpr pinned pins[] = {
+    {4001, "request_timeout"},
+    {4002, "request_cancelled"},
+    {4003, "connection_lost"},
+    {4004, "host_not_running"},
+    {4005, "overloaded"},
+    {4006, "permission_denied"},
+    {4007, "path_denied"},
+    {4008, "rate_limited"},
+    {4009, "remote_error"},
+    {4010, "unknown_host"},
+    {4011, "payload_too_large"},
+    {4012, "invalid_payload"},
+    {4013, "handler_failed"},
+    {4014, "unsupported_request"},
+    {4015, "runtime_stopped"},
+    {4203, "sandbox_unavailable"},
+    {4301, "frame_empty"},
+    {4302, "frame_too_large"},
+    {4303, "frame_truncated"},
+    {4304, "json_syntax"},
+    {4305, "json_trailing"},
+    {4306, "json_encoding"},
+    {4307, "json_depth"},
+    {4308, "json_duplicate_key"},
+    {4309, "json_number"},
+    {4310, "envelope_invalid"},
+    {4311, "id_in_use"},
+    {4312, "unknown_reply"},
+    {4313, "not_ready"},
+    {4314, "ready_twice"},
+    {4315, "ready_invalid"},
+    {4316, "wrong_direction"},
+    {4317, "unexpected_descriptor"},
+    {4318, "frame_deadline"},
+    {4501, "policy_unreadable"},
+    {4502, "policy_syntax"},
+    {4503, "policy_unknown_key"},
+    {4504, "policy_wrong_type"},
+    {4505, "policy_out_of_range"},
+    {4506, "policy_missing_unit"},
+    {4507, "policy_missing_key"},
+    {4508, "policy_not_supported"},
+    {4509, "policy_unknown_permission"},
+    {4510, "policy_conflict"},
+    {4601, "extension_unusable"},
+    {4602, "interpreter_missing"},
+    {4603, "state_dir_unusable"},
+    {4604, "socket_path_too_long"},
+    {4605, "spawn_failed"},
+    {4606, "connect_failed"},
+    {4607, "untrusted_peer"},
+};
+
+} // namespace
+
+TEST_CASE("the numbers and names of error codes never change") {
+  REQUIRE(all_errcs().size() == std::size(pins));
+  for (std::size_t i = 0; i < std::size(pins); ++i) {
+    INFO(pins[i].name);
+    CHECK(static_cast<int>(all_errcs()[i].code) == pins[i].number);
+    CHECK(all_errcs()[i].name == pins[i].name);
+    CHECK(to_string(static_cast<errc>(pins[i].number)) == pins[i].name);
+  }
+}
+
+TEST_CASE("every error code has its own name and number, and a sentence") {
+  std::set<std::string_view> names;
+  int last = 0;
+  for (auto const& described : all_errcs()) {
+    INFO(described.name);
+    CHECK(static_cast<int>(described.code) > last);
+    last = static_cast<int>(described.code);
+    CHECK(names.insert(described.name).second);
+    CHECK_FALSE(described.sentence.empty());
+    CHECK_FALSE(described.sentence.ends_with('.')); // it is put into longer ones
+    CHECK_FALSE(described.remedy.ends_with('.'));
+    CHECK(&describe(described.code) == &described);
+  }
+}
+
+TEST_CASE("an error code is a std::error_code whose message is its sentence") {
+  std::error_code const code = make_error_code(errc::json_depth);
+  CHECK(code == errc::json_depth);
+  CHECK(code.value() == 4307);
+  CHECK(std::string{code.category().name()} == "bulkhead");
+  CHECK(code.message() == describe(errc::json_depth).sentence);
+}
+
+TEST_CASE("a number that is no error code is unknown") {
+  CHECK(to_string(static_cast<errc>(1)) == "unknown");
+  CHECK_FALSE(error_category().message(1).empty());
+}
