@@ -36,8 +36,8 @@ TEST_CASE("an operation outside of CAF completes its coroutine inside the actor"
     }
     static task<int> expired(caf::event_based_actor* self,
                              std::shared_ptr<std::optional<completer<int>>> kept) {
-      auto const outcome = co_await external<int>(
-          self, [kept](completer<int> done) { kept->emplace(std::move(done)); }, deadline{5ms});
+      auto const keep = [kept](completer<int> done) { kept->emplace(std::move(done)); };
+      auto const outcome = co_await external<int>(self, keep, deadline{5ms});
       CHECK(outcome.error() == caf::sec::request_timeout);
       co_return 1;
     }
@@ -103,6 +103,9 @@ TEST_CASE("blocking work yields its value or what it threw") {
         return what + 1;
       });
       value_or_throw(co_await blocking(self, on->blocking_pool(), [] {}));
+      auto owning = [owner = std::make_unique<int>(what)] { return *owner; };
+      auto const owned = co_await blocking(self, on->blocking_pool(), owning);
+      CHECK(owned == what);
       co_return value_or_throw(outcome);
     }
   };

@@ -26,7 +26,7 @@ std::string body_of(outbound_buffer const& buffer) {
   return std::string{bytes.substr(frame_prefix_size)};
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_text(std::string_view text) {
   std::string out;
   append_quoted(out, text);
   return out;
@@ -141,9 +141,9 @@ TEST_CASE("an error's text is cut at a character") {
 }
 
 TEST_CASE("quoted text reads back as it was") {
-  CHECK(quoted("") == R"("")");
-  CHECK(quoted("plain") == R"("plain")");
-  CHECK(quoted("a\"b\\c/d\n\r\t\b\x01\x1f\x7f") ==
+  CHECK(quoted_text("") == R"("")");
+  CHECK(quoted_text("plain") == R"("plain")");
+  CHECK(quoted_text("a\"b\\c/d\n\r\t\b\x01\x1f\x7f") ==
         "\"a\\\"b\\\\c/d\\n\\r\\t\\u0008\\u0001\\u001f\x7f\"");
   auto const seed = std::random_device{}();
   INFO("seed " << seed);
@@ -154,23 +154,23 @@ TEST_CASE("quoted text reads back as it was") {
     std::string text;
     for (auto count = random() % 20; count > 0; --count)
       text += parts[random() % std::size(parts)];
-    REQUIRE(frame_scanner{}.validate(quoted(text)) == std::nullopt);
-    REQUIRE(boost::json::parse(quoted(text)).as_string() == text);
+    REQUIRE(frame_scanner{}.validate(quoted_text(text)) == std::nullopt);
+    REQUIRE(boost::json::parse(quoted_text(text)).as_string() == text);
   }
 }
 
 TEST_CASE("ill-formed UTF-8 is replaced, so that what is written is valid") {
-  CHECK(quoted("a\xFF"
+  CHECK(quoted_text("a\xFF"
                "b") == "\"a\xEF\xBF\xBD"
                        "b\"");
-  CHECK(quoted("\xC3") == "\"\xEF\xBF\xBD\"");
-  CHECK(quoted("\xED\xA0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  CHECK(quoted_text("\xC3") == "\"\xEF\xBF\xBD\"");
+  CHECK(quoted_text("\xED\xA0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
   std::mt19937_64 random{7};
   for (int round = 0; round < 500; ++round) {
     std::string noise(random() % 40, '.');
     for (auto& byte : noise)
       byte = static_cast<char>(random());
-    REQUIRE(frame_scanner{}.validate(quoted(noise)) == std::nullopt);
+    REQUIRE(frame_scanner{}.validate(quoted_text(noise)) == std::nullopt);
   }
 }
 

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <bulkhead/harness/outcome.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
+#include <bulkhead/runtime.hpp>
+
+#include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::testing {
+
+/// One host of a policy that is made in memory: a program that speaks the protocol, uncontained, with waits that suit a test.
+host_policy command_host(std::string id, std::vector<std::string> command);
+/// The same with Node and an extension.
+host_policy node_host(std::string id, std::filesystem::path extension);
+/// A policy of these hosts.
+policy policy_of(std::vector<host_policy> hosts);
+/// The beginning of a policy in TOML that needs no more than hosts: sandbox.require = "none" for all of them.
+std::string policy_text(std::string_view hosts);
+
+/// A runtime on a state directory of its own, with everything that it reports kept: events and lines of log. May be used by
+/// any thread.
+class harness {
+public:
+  /// Takes a policy without a state directory. Nothing is started yet.
+  explicit harness(policy what);
+  /// One as TOML; relative paths in it are relative to `base`. Throws policy_error.
+  harness(std::string_view toml, std::filesystem::path const& base);
+  /// On a loop of the test's.
+  harness(boost::asio::io_context& loop, policy what);
+  harness(harness const&) = delete;
+  harness& operator=(harness const&) = delete;
+  ~harness();
+
+  runtime& operator*() noexcept;
+  runtime* operator->() noexcept { return &**this; }
+  /// The host of that name; without one the policy's first.
+  host_handle host(std::string_view id = {});
+  /// Destroys the runtime, which kills its hosts.
+  void destroy();
+
+  /// Starts the hosts and waits until every one that starts by itself is Running. False: one is not in time.
+  bool start();
+  /// Sends a request and waits for its end, with `within` as its deadline.
+  result<payload> call(std::string type, json const& asked = boost::json::object{},
+                       std::chrono::milliseconds within = patience);
+  result<payload> call_host(std::string_view id, std::string type,
+                            json const& asked = boost::json::object{},
+                            std::chrono::milliseconds within = patience);
+
+  /// Waits until the host is in that state. False: it was not in time.
+  bool wait_for(std::string_view id, host_state state, std::chrono::milliseconds within = patience);
+  /// The first event, past or to come, of which `wanted` says yes; nothing if none came in time.
+  std::optional<host_event> wait_for_event(std::function<bool(host_event const&)> const& wanted,
+                                           std::chrono::milliseconds within = patience);
+  /// The same for a transition to a state.
+  std::optional<host_event> wait_for_entry(std::string_view id, host_state to,
+                                           std::chrono::milliseconds within = patience);
+  /// What happened to the host so far.
+  std::vector<host_event> events(std::string_view id) const;
+  /// Waits until a line of the log contains `text`; nothing if none did in time.
+  std::optional<std::string> wait_for_log(std::string_view text,
+                                          std::chrono::milliseconds within = patience);
+  /// The states that the host went through: "Stopped Starting Running".
+  std::string path_of(std::string_view id) const;
+  /// Each transition was one of the life cycle's, and began where the one before ended.
+  bool every_transition_was_legal() const;
+
+private:
+  struct record;
+
+  harness(boost::asio::io_context* loop, policy what);
+
+  temporary_directory directory_;
+  std::shared_ptr<record> record_;
+  std::unique_ptr<runtime> runtime_;
+};
+
+} // namespace bulkhead::testing

@@ -1,0 +1,8 @@
+#pragma once
+
+/// For tests of programs that embed Bulkhead: link bulkhead::testing. Depends on no test framework.
+
+#include <bulkhead/harness/call_tally.hpp>
+#include <bulkhead/harness/harness.hpp>
+#include <bulkhead/harness/outcome.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>

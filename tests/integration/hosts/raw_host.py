@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""A host that does exactly what its arguments say, one step each, and so breaks every rule that a test wants broken.
+
+    raw_host.py ready "frame:{...}" serve
+
+Each step is a name of STEPS, with its argument behind a colon.
+"""
+import array
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+MIB = 1 << 20
+
+
+def connect():
+    """The connection that carries the backend's requests, and the one that carries ours."""
+    if "BULKHEAD_IPC_FD" in os.environ:
+        one = socket.socket(fileno=int(os.environ["BULKHEAD_IPC_FD"]))
+        return one, one
+    path = lambda name: os.environ[name].removeprefix("ipc://")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path("DSCODE_IPC_URL"))
+    listening.listen(1)
+    outgoing = socket.socket(socket.AF_UNIX)
+    outgoing.connect(path("DSCODE_INCOMING_IPC_URL"))
+    return listening.accept()[0], outgoing
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def raw(message_id, message_type, payload):
+    body = json.dumps({"id": message_id, "type": message_type, "payload": payload}).encode()
+    return struct.pack(">I", len(body)) + body
+
+
+def framed(body):
+    return struct.pack(">I", len(body)) + body
+
+
+def read_exactly(channel, count):
+    taken = b""
+    while len(taken) < count:
+        chunk = channel.recv(min(count - len(taken), MIB))
+        if not chunk:
+            sys.exit(0)  # the backend is gone
+        taken += chunk
+    return taken
+
+
+def read(channel):
+    (length,) = struct.unpack(">I", read_exactly(channel, 4))
+    return json.loads(read_exactly(channel, length))
+
+
+# ---- what it sends ----
+
+def ready(_):
+    outgoing.sendall(raw("ready", "extension-host-ready", {"ready": True, "protocol": 1}))
+    say("limits", json.dumps(read(outgoing)["payload"]))
+
+
+def split(text):
+    """One frame, byte by byte, so that the backend sees it in pieces."""
+    for byte in framed(text.encode()):
+        outgoing.sendall(bytes([byte]))
+
+
+def announce(length):
+    outgoing.sendall(struct.pack(">I", int(length)))
+
+
+def descriptor(_):
+    """A descriptor that nobody asked for."""
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [2]))
+    outgoing.sendmsg([raw("r", "log", {})], [rights])
+
+
+def flood(count):
+    """So many requests at once, and then all their answers."""
+    outgoing.sendall(b"".join(raw(f"f{i}", "work", i) for i in range(int(count))))
+    kinds = [read(outgoing) for _ in range(int(count))]
+    codes = [kind["payload"].get("code", "reply") for kind in kinds]
+    say("flood", json.dumps({code: codes.count(code) for code in set(codes)}))
+
+
+def ask(text):
+    """A request `type payload`; prints its answers up to the last."""
+    message_type, _, payload = text.partition(" ")
+    outgoing.sendall(raw("asked", message_type, json.loads(payload or "{}")))
+    while True:
+        answer = read(outgoing)
+        say("answer", json.dumps(answer))
+        if not answer["type"].endswith("-partial"):
+            return
+
+
+# ---- what it does with the backend's requests ----
+
+taken = []
+
+
+def take(count):
+    taken.extend(read(incoming) for _ in range(int(count or 1)))
+
+
+def reply(_):
+    request = taken.pop(0)
+    incoming.sendall(raw(request["id"], request["type"] + "-response", request["payload"]))
+
+
+def reply_twice(_):
+    taken.insert(0, taken[0])
+    reply(_)
+    reply(_)
+
+
+def reply_reversed(_):
+    taken.reverse()
+    while taken:
+        reply(_)
+
+
+def reply_unknown(count):
+    for number in range(int(count)):
+        incoming.sendall(raw(str(900_000_000 + number), "echo-response", {}))
+
+
+def serve_one(request):
+    answer = lambda suffix, payload: incoming.sendall(
+        raw(request["id"], request["type"] + suffix, payload))
+    kind, payload = request["type"], request["payload"]
+    if request["id"] == "":
+        say(kind, json.dumps(payload))
+    elif kind == "hang":
+        taken.append(request)
+    elif kind == "partial":
+        for step in range(3):
+            answer("-partial", step)
+        answer("-response", "done")
+    elif kind == "late":  # answers what hangs, and then this
+        reply("")
+        answer("-response", {})
+    elif kind == "fail":
+        answer("-error", payload)
+    elif kind == "exit":
+        os._exit(payload)
+    elif kind == "abort":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif kind == "environment":
+        answer("-response", dict(os.environ))
+    elif kind == "descriptors":
+        answer("-response", sorted(int(name) for name in os.listdir("/proc/self/fd")))
+    elif kind == "stop-reading":
+        answer("-response", {})
+        pause("")
+    else:
+        answer("-response", payload)
+
+
+def serve(_):
+    while True:
+        serve_one(read(incoming))
+
+
+# ---- how it goes ----
+
+def pause(_):
+    while True:
+        signal.pause()
+
+
+def shutdown_write(_):
+    for channel in {incoming, outgoing}:
+        channel.shutdown(socket.SHUT_WR)
+
+
+def close(_):
+    for channel in {incoming, outgoing}:
+        channel.close()
+
+
+STEPS = {
+    "ready": ready,
+    "frame": lambda text: outgoing.sendall(framed(text.encode())),
+    "bytes": lambda text: outgoing.sendall(framed(bytes.fromhex(text))),
+    "hex": lambda text: outgoing.sendall(bytes.fromhex(text)),
+    "wrong": lambda text: incoming.sendall(framed(text.encode())),  # on the replies' connection
+    "deep": lambda depth: outgoing.sendall(framed(b"[" * int(depth))),
+    "split": split,
+    "announce": announce,
+    "descriptor": descriptor,
+    "flood": flood,
+    "ask": ask,
+    "take": take,
+    "reply": reply,
+    "reply-twice": reply_twice,
+    "reply-reversed": reply_reversed,
+    "reply-unknown": reply_unknown,
+    "serve": serve,
+    "pause": pause,
+    "shutdown-write": shutdown_write,
+    "close": close,
+    "ignore-term": lambda _: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    "print": say,
+    "sleep": lambda seconds: time.sleep(float(seconds)),
+    # Ends the first process with this code; the next one goes on behind it. The argument: `code file`.
+    "exit-once": lambda text: exit_once(*text.split(" ", 1)),
+    "exit": lambda code: os._exit(int(code)),
+}
+
+
+def exit_once(code, marker):
+    if not os.path.exists(marker):
+        open(marker, "w").close()
+        os._exit(int(code))
+
+
+incoming, outgoing = connect()
+for step in sys.argv[1:]:
+    name, _, argument = step.partition(":")
+    STEPS[name](argument)

@@ -1,0 +1,1 @@
+#include <bulkhead/harness/catch2.hpp>
