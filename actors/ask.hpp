@@ -76,6 +76,9 @@ private:
 template <class T, class Self, class Destination, class... Arguments>
 [[nodiscard]] auto ask(Self* self, Destination const& destination, deadline until,
                        Arguments&&... arguments) {
+  static_assert(((detail::survives_co_await<Arguments> || !std::is_aggregate_v<Arguments>)&&...),
+                "g++ 12 destroys an aggregate that is a temporary here twice: name it before, or "
+                "give its type a constructor");
   return detail::ask_awaiter<T, Self, Destination, std::decay_t<Arguments>...>{
       self, destination, until, std::forward<Arguments>(arguments)...};
 }

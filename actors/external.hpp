@@ -87,9 +87,9 @@ namespace detail {
 template <class T, class Initiate>
 class external_awaiter {
 public:
-  external_awaiter(caf::scheduled_actor* self, Initiate initiate, deadline until)
+  external_awaiter(caf::scheduled_actor* self, Initiate&& initiate, deadline until)
       : self_{self}
-      , initiate_{std::move(initiate)}
+      , initiate_{std::forward<Initiate>(initiate)}
       , until_{until}
       , reply_{self} {}
 
@@ -110,14 +110,14 @@ public:
           });
         });
     reply_.expect(response, until_);
-    std::move(initiate_)(completer<T>{std::move(into), wake_up{self_, response}});
+    initiate_(completer<T>{std::move(into), wake_up{self_, response}});
   }
 
   caf::expected<T> await_resume() { return std::move(*outcome_); }
 
 private:
   caf::scheduled_actor* self_;
-  Initiate initiate_;
+  Initiate initiate_; ///< a reference to what has a name in the coroutine
   deadline until_;
   pending_reply reply_;
   std::optional<caf::expected<T>> outcome_;
@@ -128,32 +128,40 @@ private:
 /// `co_await external<T>(self, initiate)` starts an operation outside of CAF: `initiate` gets a
 /// completer<T> and hands it to a completion handler or another thread. Yields an expected<T>: the
 /// completer's value or error, or sec::request_timeout at the deadline. `initiate` runs in the
-/// actor.
+/// actor; one that owns something must be a named object, which is called in place (see task).
 template <class T, class Initiate>
-[[nodiscard]] auto external(caf::scheduled_actor* self, Initiate initiate, deadline until = {}) {
-  return detail::external_awaiter<T, Initiate>{self, std::move(initiate), until};
+[[nodiscard]] auto external(caf::scheduled_actor* self, Initiate&& initiate, deadline until = {}) {
+  static_assert(detail::survives_co_await<Initiate>,
+                "g++ 12 destroys a lambda that is a temporary here twice: name it before");
+  return detail::external_awaiter<T, Initiate>{self, std::forward<Initiate>(initiate), until};
 }
 
 /// `co_await blocking(self, loop.blocking_pool(), work)` calls `work()` on a thread of the pool and
 /// yields an expected of what it returns; what it throws becomes the error. `work` must own what it
-/// uses: it may run on after its coroutine has gone.
+/// uses: it may run on after its coroutine has gone. It is moved from, also where it is a named
+/// object, which it must be if it owns something (see task).
 template <class Work>
-[[nodiscard]] auto blocking(caf::scheduled_actor* self, boost::asio::thread_pool& pool, Work work) {
+[[nodiscard]] auto blocking(caf::scheduled_actor* self, boost::asio::thread_pool& pool,
+                            Work&& work) {
+  static_assert(detail::survives_co_await<Work>,
+                "g++ 12 destroys a lambda that is a temporary here twice: name it before");
   using value = std::invoke_result_t<Work&>;
-  return external<value>(self, [&pool, work = std::move(work)](completer<value> done) mutable {
-    boost::asio::post(pool, [work = std::move(work), done = std::move(done)]() mutable {
-      try {
-        if constexpr (std::is_void_v<value>) {
-          work();
-          done();
-        } else {
-          done(work());
-        }
-      } catch (...) {
-        done.fail(detail::error_of(std::current_exception()));
-      }
-    });
-  });
+  auto initiate =
+      [&pool, work = std::remove_cvref_t<Work>(std::move(work))](completer<value> done) mutable {
+        boost::asio::post(pool, [work = std::move(work), done = std::move(done)]() mutable {
+          try {
+            if constexpr (std::is_void_v<value>) {
+              work();
+              done();
+            } else {
+              done(work());
+            }
+          } catch (...) {
+            done.fail(detail::error_of(std::current_exception()));
+          }
+        });
+      };
+  return detail::external_awaiter<value, decltype(initiate)>{self, std::move(initiate), {}};
 }
 
 } // namespace bulkhead

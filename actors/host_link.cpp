@@ -57,8 +57,9 @@ std::optional<std::uint64_t> host_link::send(call_request call,
 
   auto const state = around_.record.state();
   auto const is_up = state == host_state::Running && phase_ == phase::open;
-  if (!is_up && (state == host_state::Stopped || state == host_state::Stopping ||
-                 state == host_state::Crashed)) {
+  auto const is_down = state == host_state::Stopped || state == host_state::Stopping ||
+                       state == host_state::Crashed;
+  if (is_down && !start_expected_) {
     auto const last = around_.record.snapshot();
     fail_later(std::move(handler),
                describe_loss(errc::host_not_running, last.why, last.detail));
@@ -75,7 +76,10 @@ std::optional<std::uint64_t> host_link::send(call_request call,
 
 void host_link::send_control(std::string type, payload asked, deadline by,
                              std::unique_ptr<call_handler> handler) {
-  add({std::move(type), std::move(asked), by, {}}, std::move(handler), phase_ >= phase::ready);
+  if (phase_ < phase::ready) // it is about this process and no later one
+    return fail_later(std::move(handler),
+                      error{errc::connection_lost}.with_host(host()).with_message_type(type));
+  add({std::move(type), std::move(asked), by, {}}, std::move(handler), true);
 }
 
 std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler,
@@ -156,19 +160,21 @@ void host_link::arm_timer() {
   });
 }
 
-void host_link::complete(std::unique_ptr<call_handler> handler, result<payload> ended) {
-  if (!ended)
-    around_.record.counters.failed.fetch_add(1, std::memory_order_relaxed);
-  tell_idle();
+template <class Function> void host_link::call_backend(Function function) {
   try {
-    handler->complete(std::move(ended));
+    function();
   } catch (...) {
-    // The backend's own completion handler threw: it surfaces from io_context::run(), as with Asio's own operations, and
-    // not in the middle of a frame.
     boost::asio::post(around_.on.context(), [thrown = std::current_exception()] {
       std::rethrow_exception(thrown);
     });
   }
+}
+
+void host_link::complete(std::unique_ptr<call_handler> handler, result<payload> ended) {
+  if (!ended)
+    around_.record.counters.failed.fetch_add(1, std::memory_order_relaxed);
+  tell_idle();
+  call_backend([&] { handler->complete(std::move(ended)); });
 }
 
 void host_link::fail_later(std::unique_ptr<call_handler> handler, error why) {
@@ -192,6 +198,7 @@ error host_link::describe_loss(errc code, reason why, std::string const& detail)
 
 void host_link::attach(std::uint64_t generation, link_sockets sockets) {
   generation_ = generation;
+  start_expected_ = false;
   phase_ = phase::handshaking;
   lesser_violations_ = 0;
   auto const connect = [&](platform::unique_fd socket) {
@@ -226,6 +233,7 @@ void host_link::detach(reason why, std::string const& detail) {
 }
 
 void host_link::refuse(reason why, std::string const& detail) {
+  start_expected_ = false;
   auto const refused = describe_loss(errc::host_not_running, why, detail);
   for (auto& call : calls_.take_if([](auto const& c) { return !c.sent; }))
     complete(std::move(call.handler), error{refused}.with_message_type(call.type));
@@ -242,6 +250,15 @@ void host_link::end_inbound() {
   inbound_admission_ = 0;
   for (auto& [id, call] : std::exchange(inbound_, {}))
     call->abandon();
+}
+
+template <class Write> void host_link::answer(Write write) {
+  if (phase_ == phase::detached)
+    return;
+  auto& stream = *incoming();
+  auto const before = stream.outbound().size();
+  if (write(wire::frame_writer{stream.outbound(), around_.policy.limits.frame}))
+    stream.flush_replies_soon(stream.outbound().size() - before);
 }
 
 // ---- what the host sends ----------------------------------------------------------------------
@@ -273,9 +290,11 @@ void host_link::on_ready(wire::envelope const& frame) {
   if (!ready || *ready != json(true) || (version && *version != json(protocol_version)))
     return violated(errc::ready_invalid);
   phase_ = phase::ready;
-  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
-  if (writer.reply(frame.raw_id, frame.raw_type, "{}"))
-    incoming()->flush_soon();
+  auto const limits = R"({"frame":)" + std::to_string(around_.policy.limits.frame) +
+                      R"(,"in_flight":)" + std::to_string(around_.policy.limits.in_flight) + "}";
+  answer([&](wire::frame_writer writer) {
+    return writer.reply(frame.raw_id, frame.raw_type, limits);
+  });
   auto const* const runtime = members->if_contains("runtime");
   tell_supervisor_({host_signal::kind::ready, generation_, reason::ready, 0,
                            runtime && runtime->is_string() ? std::string{runtime->get_string()}
@@ -294,7 +313,7 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
   if (kind == wire::message_kind::partial) {
     if (open->on_progress) {
       auto const tell = open->on_progress; // the call may end in it
-      tell(payload{std::string{frame.payload}});
+      call_backend([&] { tell(payload{std::string{frame.payload}}); });
     }
     return;
   }
@@ -309,11 +328,11 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
 void host_link::on_request(wire::envelope const& frame) {
   around_.record.counters.received.fetch_add(1, std::memory_order_relaxed);
   if (inbound_.size() + inbound_admission_ >= around_.policy.limits.in_flight) {
-    wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
-    if (!frame.id.empty() &&
-        writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
-                           to_string(errc::overloaded)))
-      incoming()->flush_soon();
+    if (!frame.id.empty())
+      answer([&](wire::frame_writer writer) {
+        return writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
+                                  to_string(errc::overloaded));
+      });
     return;
   }
   if (!batch_)
@@ -392,33 +411,26 @@ void host_link::admitted(inbound_batch_ptr batch) {
 
 void host_link::reply(inbound_call const& call, std::string_view text) {
   inbound_.erase(call.id());
-  if (phase_ == phase::detached)
-    return;
-  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
-  if (!writer.reply(call.raw_id(), call.raw_type(), text) &&
-      !writer.error_reply(call.raw_id(), call.raw_type(),
-                          describe(errc::payload_too_large).sentence,
-                          to_string(errc::payload_too_large)))
-    return;
-  incoming()->flush_soon();
+  answer([&](wire::frame_writer writer) {
+    return writer.reply(call.raw_id(), call.raw_type(), text) ||
+           writer.error_reply(call.raw_id(), call.raw_type(),
+                              describe(errc::payload_too_large).sentence,
+                              to_string(errc::payload_too_large));
+  });
 }
 
 void host_link::reply_error(inbound_call const& call, std::string_view code, std::string_view text,
                             std::initializer_list<wire::error_member> more) {
   inbound_.erase(call.id());
-  if (phase_ == phase::detached)
-    return;
-  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
-  if (writer.error_reply(call.raw_id(), call.raw_type(), text, code, more))
-    incoming()->flush_soon();
+  answer([&](wire::frame_writer writer) {
+    return writer.error_reply(call.raw_id(), call.raw_type(), text, code, more);
+  });
 }
 
 void host_link::reply_partial(inbound_call const& call, std::string_view text) {
-  if (phase_ == phase::detached)
-    return;
-  wire::frame_writer writer{incoming()->outbound(), around_.policy.limits.frame};
-  if (writer.partial(call.raw_id(), call.raw_type(), text))
-    incoming()->flush_soon();
+  answer([&](wire::frame_writer writer) {
+    return writer.partial(call.raw_id(), call.raw_type(), text);
+  });
 }
 
 } // namespace bulkhead

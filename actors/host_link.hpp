@@ -66,6 +66,8 @@ public:
 
   // ---- the life of a process, as the supervisor orders it ----
 
+  /// The host was asked to start and will be Starting before long: requests wait for it.
+  void expect_start() noexcept { start_expected_ = true; }
   /// A new process is connected. Nothing but its ready message is accepted until open().
   void attach(std::uint64_t generation, link_sockets sockets);
   /// The host is Running: what waited is sent.
@@ -106,6 +108,11 @@ private:
   std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up);
   bool transmit(std::uint64_t id, outbound_calls::call& call, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
+  /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with Asio's own operations, and not in the
+  /// middle of a frame.
+  template <class Function> void call_backend(Function function);
+  /// Writes one frame of an answer: `write` takes a frame_writer and says whether it fitted.
+  template <class Write> void answer(Write write);
   void fail_later(std::unique_ptr<call_handler> handler, error why);
   void complete(std::unique_ptr<call_handler> handler, result<payload> ended);
   void tell_idle();
@@ -124,6 +131,7 @@ private:
   std::optional<outbound_calls::clock::time_point> armed_for_;
 
   phase phase_ = phase::detached;
+  bool start_expected_ = false;
   std::uint64_t generation_ = 0;
   std::uint32_t lesser_violations_ = 0;
   std::shared_ptr<wire_stream> requests_;

@@ -29,12 +29,17 @@ constexpr auto kill_grace = 5s;
 /// Lines of output that a host's status shows: a stack trace and what led to it.
 constexpr std::size_t last_lines_cap = 20;
 
-/// How the life of one process ended.
+/// How the life of one process ended. It has a constructor because g++ 12 destroys aggregates in a co_await twice (see task).
 struct process_end {
-  reason why = reason::none;
+  process_end(reason cause, std::string what, std::int32_t code = 0)
+      : why{cause}
+      , detail{std::move(what)}
+      , exit_code{code} {}
+
+  reason why;
   std::string detail;
-  std::int32_t exit_code = 0; // with reason::exit_code
-  bool started = true;        // false: there never was a process
+  std::int32_t exit_code;  // with reason::exit_code
+  bool started = true;     // false: there never was a process
 };
 
 host_record& record_of(supervisor_ptr self) { return *self->state.around->record; }
@@ -111,8 +116,6 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail = 
 
 void deliver(supervisor_ptr self, host_signal signal) {
   auto& state = self->state;
-  if (signal.what != signal_kind::stop && signal.generation != state.generation)
-    return;
   state.signals.push_back(std::move(signal));
   if (state.waker) {
     auto wake = std::move(*state.waker);
@@ -121,10 +124,23 @@ void deliver(supervisor_ptr self, host_signal signal) {
   }
 }
 
+/// The next signal about the present process; nothing if none is there.
+std::optional<host_signal> take_signal(host_supervisor_state& state) {
+  while (!state.signals.empty()) {
+    auto next = std::move(state.signals.front());
+    state.signals.pop_front();
+    if (next.what == signal_kind::stop || next.generation == state.generation)
+      return next;
+  }
+  return std::nullopt;
+}
+
 /// The next thing that happens, or nothing once `by` has passed.
 task<std::optional<host_signal>> next_signal(supervisor_ptr self, deadline by) {
   auto& state = self->state;
-  while (state.signals.empty()) {
+  for (;;) {
+    if (auto next = take_signal(state))
+      co_return next;
     auto const woken = co_await external<void>(
         self, [self](completer<void> waker) { self->state.waker.emplace(std::move(waker)); }, by);
     if (!woken && state.signals.empty()) {
@@ -132,9 +148,6 @@ task<std::optional<host_signal>> next_signal(supervisor_ptr self, deadline by) {
       co_return std::nullopt;
     }
   }
-  auto next = std::move(state.signals.front());
-  state.signals.pop_front();
-  co_return next;
 }
 
 /// Waits for the process to end. False: it has not by then.
@@ -149,7 +162,7 @@ task<bool> wait_for_exit(supervisor_ptr self, deadline by) {
 }
 
 process_end end_of_exit(host_signal const& exited) {
-  return {exited.why, exited.detail, exited.code, true};
+  return {exited.why, exited.detail, exited.code};
 }
 
 host_signal describe_exit(std::uint64_t generation, platform::exit_status const& status) {
@@ -301,7 +314,9 @@ void cut_off(supervisor_ptr self, reason why, std::string const& detail) {
 /// SIGKILL for the whole tree, then waits for its end.
 task<void> kill_process(supervisor_ptr self) {
   self->state.process->kill_tree();
-  if (!co_await wait_for_exit(self, kill_grace))
+  auto const by = deadline{kill_grace};
+  auto const ended = co_await wait_for_exit(self, by);
+  if (!ended)
     log_of(self).critical("[{}] process {} does not end after SIGKILL",
                           self->state.around->policy.id, self->state.process->pid());
 }
@@ -312,7 +327,9 @@ task<void> stop_process(supervisor_ptr self, bool was_running) {
     co_await deactivate(self);
   cut_off(self, reason::requested, "it was stopped");
   self->state.process->signal(SIGTERM);
-  if (!co_await wait_for_exit(self, self->state.around->policy.stop.term_timeout))
+  auto const by = deadline{self->state.around->policy.stop.term_timeout};
+  auto const ended = co_await wait_for_exit(self, by);
+  if (!ended)
     co_await kill_process(self);
 }
 
@@ -350,8 +367,9 @@ task<process_end> run_process(supervisor_ptr self) {
   auto& state = self->state;
   if (auto const launched = launch(self); !launched) {
     state.setup.reset();
-    auto const& failed = launched.error();
-    co_return process_end{reason::launch_failed, failed.what(), 0, false};
+    process_end never_started{reason::launch_failed, launched.error().what()};
+    never_started.started = false;
+    co_return never_started;
   }
   record_of(self).update([&](host_status& now) { now.pid = state.process->pid(); });
   auto const start_by = deadline{state.around->policy.start_timeout};
@@ -400,9 +418,11 @@ task<process_end> run_process(supervisor_ptr self) {
 /// Waits out the backoff. False: somebody asked for the end meanwhile.
 task<bool> back_off(supervisor_ptr self, std::chrono::milliseconds wait) {
   auto const by = deadline{wait};
-  while (!self->state.stop_requested)
-    if (!co_await next_signal(self, by))
+  while (!self->state.stop_requested) {
+    auto const signal = co_await next_signal(self, by);
+    if (!signal)
       co_return true;
+  }
   co_return false;
 }
 
@@ -438,7 +458,8 @@ task<void> live(supervisor_ptr self) {
       co_return enter(self, host_state::Crashed, end.why, end.detail);
     enter(self, host_state::Restarting, end.why,
           fmt::format("restart {} in {} after: {}", state.budget->granted(), units::time_text(*wait), end.detail));
-    if (!co_await back_off(self, *wait))
+    auto const elapsed = co_await back_off(self, *wait);
+    if (!elapsed)
       co_return enter(self, host_state::Stopped, reason::requested);
     enter(self, host_state::Starting, reason::backoff);
   }
@@ -460,13 +481,15 @@ caf::result<host_state> start_host(supervisor_ptr self) {
     state.stop_requested = false;
     state.signals.clear();
     state.budget->reset();
-    enter(self, host_state::Starting, reason::requested);
-    start(self, live(self));
     break;
   default:
-    break;
+    return state.starters.emplace_back(self->make_response_promise<host_state>());
   }
-  return state.starters.emplace_back(self->make_response_promise<host_state>());
+  // First the promise: a launch that fails at once answers it before live() returns.
+  auto const promise = state.starters.emplace_back(self->make_response_promise<host_state>());
+  enter(self, host_state::Starting, reason::requested);
+  start(self, live(self));
+  return promise;
 }
 
 caf::result<host_state> stop_host(supervisor_ptr self) {
@@ -483,7 +506,8 @@ caf::result<host_state> stop_host(supervisor_ptr self) {
   default:
     state.stop_requested = true;
     enter(self, host_state::Stopping, reason::requested);
-    self->send(state.around->connection, refuse_atom::value, reason::requested, "it was stopped");
+    self->send(state.around->connection, refuse_atom::value, reason::requested,
+               std::string{"it was stopped"});
     deliver(self, {signal_kind::stop, 0, reason::requested, 0, {}});
   }
   return state.stoppers.emplace_back(self->make_response_promise<host_state>());

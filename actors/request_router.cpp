@@ -134,10 +134,14 @@ void request_router::handle(std::shared_ptr<request_handler const> handler,
     }
     return;
   }
-  auto const& coroutine = std::get<std::function<boost::asio::awaitable<json>(request)>>(*handler);
+  // The handler's function lives as long as the coroutine that it made, which may use its captures.
+  auto start = [handler, call]() -> boost::asio::awaitable<json> {
+    using coroutine = std::function<boost::asio::awaitable<json>(request)>;
+    return std::get<coroutine>(*handler)(request{call});
+  };
   auto const slot = call->cancellation_slot();
   boost::asio::co_spawn(
-      loop_.context(), coroutine(request{call}),
+      loop_.context(), std::move(start),
       boost::asio::bind_cancellation_slot(
           slot, [call, handler, log = log_](std::exception_ptr failed, json const& answer) {
             if (failed)

@@ -2,6 +2,7 @@
 
 #include <bulkhead/actors/runtime_core.hpp>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -11,16 +12,23 @@
 namespace bulkhead {
 namespace {
 
+/// Runs `what` on the loop's thread. What one thread asks for happens in the order in which it asked.
+template <class Function> void on_loop(std::shared_ptr<runtime_core> const& core, Function what) {
+  boost::asio::dispatch(core->on->context(), std::move(what));
+}
+
 /// Asks an actor from outside of the actor system and completes with its answer.
 template <class T, class Actor, class Message>
-void ask_and_complete(runtime_core& core, Actor const& actor, Message message,
-                      completion<T> done) {
-  core.on->system().spawn([=](caf::event_based_actor* self) {
-    auto const failed = [=](caf::error& why) { done(to_error(why)); };
-    if constexpr (std::is_void_v<T>)
-      self->request(actor, caf::infinite, message).then([=] { done({}); }, failed);
-    else
-      self->request(actor, caf::infinite, message).then([=](T& answer) { done(answer); }, failed);
+void ask_and_complete(std::shared_ptr<runtime_core> const& core, Actor const& actor,
+                      Message message, completion<T> done) {
+  on_loop(core, [=] {
+    core->on->system().spawn([=](caf::event_based_actor* self) {
+      auto const failed = [=](caf::error& why) { done(to_error(why)); };
+      if constexpr (std::is_void_v<T>)
+        self->request(actor, caf::infinite, message).then([=] { done({}); }, failed);
+      else
+        self->request(actor, caf::infinite, message).then([=](T& answer) { done(answer); }, failed);
+    });
   });
 }
 
@@ -81,20 +89,23 @@ void host_handle::submit(call_request call, std::unique_ptr<call_handler> handle
   core_->submit({entry_, id_, std::move(call), std::move(handler), std::move(ticket)});
 }
 
+void host_handle::fail_control(errc code, completion<host_state> done) {
+  boost::asio::post(core_->on->context(), [done = std::move(done), code, id = id_] {
+    done(error{code}.with_host(id));
+  });
+}
+
 void host_handle::start(completion<host_state> done) {
-  if (!entry_)
-    return boost::asio::post(core_->on->context(), [done = std::move(done), id = id_] {
-      done(error{errc::unknown_host}.with_host(id));
-    });
-  ask_and_complete<host_state>(*core_, entry_->supervisor, start_atom::value, std::move(done));
+  if (!entry_ || !core_->accepting)
+    return fail_control(entry_ ? errc::runtime_stopped : errc::unknown_host, std::move(done));
+  on_loop(core_, [entry = entry_] { entry->link->expect_start(); });
+  ask_and_complete<host_state>(core_, entry_->supervisor, start_atom::value, std::move(done));
 }
 
 void host_handle::stop(completion<host_state> done) {
   if (!entry_)
-    return boost::asio::post(core_->on->context(), [done = std::move(done), id = id_] {
-      done(error{errc::unknown_host}.with_host(id));
-    });
-  ask_and_complete<host_state>(*core_, entry_->supervisor, stop_atom::value, std::move(done));
+    return fail_control(errc::unknown_host, std::move(done));
+  ask_and_complete<host_state>(core_, entry_->supervisor, stop_atom::value, std::move(done));
 }
 
 // ---- runtime ----------------------------------------------------------------------------------
@@ -107,7 +118,14 @@ runtime::runtime(boost::asio::io_context& loop, policy what, runtime_options opt
 
 runtime::~runtime() { core_->stop(); }
 
-void runtime::start() { caf::anon_send(core_->actor, start_atom::value); }
+void runtime::start() {
+  on_loop(core_, [core = core_] {
+    for (auto const& host : core->hosts)
+      if (host->policy.autostart)
+        host->link->expect_start();
+    caf::anon_send(core->actor, start_atom::value);
+  });
+}
 
 host_handle runtime::host(std::string_view id) {
   return {std::string{id}, core_, core_->find(id)};
@@ -121,8 +139,7 @@ std::vector<host_handle> runtime::hosts() {
 }
 
 void runtime::set_handler(std::string type, request_handler handler) {
-  boost::asio::post(core_->on->context(), [core = core_, type = std::move(type),
-                                           handler = std::move(handler)]() mutable {
+  on_loop(core_, [core = core_, type = std::move(type), handler = std::move(handler)]() mutable {
     core->router.set_handler(std::move(type), std::move(handler));
   });
 }
@@ -141,7 +158,7 @@ typed_actors& runtime::actors() noexcept { return core_->typed; }
 
 void runtime::shutdown(completion<void> done) {
   core_->accepting = false;
-  ask_and_complete<void>(*core_, core_->actor, shutdown_atom::value, std::move(done));
+  ask_and_complete<void>(core_, core_->actor, shutdown_atom::value, std::move(done));
 }
 
 } // namespace bulkhead

@@ -122,6 +122,7 @@ private:
   deadline default_deadline() const;
   static payload command_payload(std::string command, boost::json::array arguments);
   void submit(call_request call, std::unique_ptr<call_handler> handler);
+  void fail_control(errc code, completion<host_state> done);
   void start(completion<host_state> done);
   void stop(completion<host_state> done);
 

@@ -6,6 +6,7 @@
 #include <bulkhead/actors/runtime_supervisor.hpp>
 #include <bulkhead/platform/embedded_file.hpp>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
@@ -23,6 +24,9 @@ result<std::filesystem::path> write_bootstrap(platform::run_directory const& pla
   return place.path() / "bootstrap.js";
 }
 
+/// More than any number of requests can be open.
+constexpr std::size_t last_turns = 4'000'000;
+
 runtime_options completed(runtime_options options) {
   if (!options.logger)
     options.logger = spdlog::default_logger();
@@ -32,7 +36,8 @@ runtime_options completed(runtime_options options) {
 } // namespace
 
 runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
-    : what{std::move(rules)}
+    : owns_loop{given == nullptr}
+    , what{std::move(rules)}
     , options{completed(std::move(wanted))}
     , place{platform::run_directory::create(what.state_dir, what.name).value()}
     , on{given ? std::make_unique<loop>(*given, add_message_types)
@@ -65,6 +70,13 @@ void runtime_core::add_host(host_policy const& host) {
 void runtime_core::stop() {
   accepting = false;
   on->stop();
+  if (!owns_loop)
+    return; // the backend goes on running its loop, and with it what is left
+  // Requests whose end is under way still end. Bounded, should each end bring forth another request.
+  auto& context = on->context();
+  context.restart();
+  for (std::size_t i = 0; i < last_turns && context.poll_one() != 0; ++i) {
+  }
 }
 
 std::shared_ptr<host_entry> runtime_core::find(std::string_view id) const {
@@ -117,9 +129,10 @@ void runtime_core::fail_later(submission each, errc code) {
 }
 
 void runtime_core::subscribe(std::function<void(host_event const&)> subscriber) {
-  boost::asio::post(on->context(), [self = shared_from_this(), subscriber = std::move(subscriber)]() mutable {
-    self->subscribers_.push_back(std::move(subscriber));
-  });
+  boost::asio::dispatch(on->context(),
+                        [self = shared_from_this(), subscriber = std::move(subscriber)]() mutable {
+                          self->subscribers_.push_back(std::move(subscriber));
+                        });
 }
 
 void runtime_core::publish(host_event const& event) {

@@ -52,6 +52,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   /// Takes effect for events that come later.
   void subscribe(std::function<void(host_event const&)> subscriber);
 
+  bool const owns_loop;
   // In the order in which they need each other.
   policy what;
   runtime_options options;

@@ -41,18 +41,21 @@ task<void> drain(runtime_ptr self, deadline by) {
     auto const when_idle = [link = host->link](completer<void> done) {
       link->when_idle(std::move(done));
     };
-    if (!co_await external<void>(self, when_idle, by))
+    auto const idle = co_await external<void>(self, when_idle, by);
+    if (!idle)
       co_return;
   }
 }
 
 task<void> shut_down(runtime_ptr self) {
-  co_await drain(self, self->state.drain_timeout);
+  deadline const by{self->state.drain_timeout};
+  co_await drain(self, by);
   // All at once: each goes on stopping while the others are waited for.
   for (auto const& host : *self->state.hosts)
     caf::anon_send(host->supervisor, stop_atom::value);
+  deadline const never;
   for (auto const& host : *self->state.hosts)
-    co_await ask<host_state>(self, host->supervisor, deadline{}, stop_atom::value);
+    co_await ask<host_state>(self, host->supervisor, never, stop_atom::value);
 }
 
 } // namespace

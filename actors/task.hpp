@@ -90,6 +90,12 @@ using value_of = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 struct task_access;
 
+/// Whether an argument of a co_await expression survives g++ 12, which destroys temporary closures
+/// and aggregates in it twice. Argument is what a forwarding reference deduces.
+template <class Argument>
+inline constexpr bool survives_co_await =
+    std::is_lvalue_reference_v<Argument> || std::is_trivially_destructible_v<Argument>;
+
 } // namespace detail
 
 /// A coroutine of an actor that is to yield a T. It starts when it is awaited, by another task of
@@ -97,9 +103,12 @@ struct task_access;
 /// destroys its frames and cancels what they wait for.
 ///
 /// Write coroutines as free functions with parameters by value: a reference, or the capture of a
-/// lambda, may be gone after the first suspension. Keep co_await out of `?:`, && and ||: g++ 12
-/// awaits both sides of them. What the actor's current message offers (current_sender(),
-/// make_response_promise()) is gone then, too.
+/// lambda, may be gone after the first suspension. What the actor's current message offers
+/// (current_sender(), make_response_promise()) is gone then, too.
+///
+/// g++ 12 needs care inside of a co_await expression. A temporary lambda or aggregate that owns
+/// something is destroyed twice: name it first (GCC PR 101367; ask, external and blocking refuse
+/// what they can see). Both sides of ?:, && and || are awaited: use `if`.
 template <class T>
 class [[nodiscard]] task {
 public:

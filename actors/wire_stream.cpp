@@ -4,6 +4,7 @@
 #include <bulkhead/platform/unix_socket.hpp>
 
 #include <boost/asio/post.hpp>
+#include <algorithm>
 #include <utility>
 
 namespace bulkhead {
@@ -54,8 +55,7 @@ void wire_stream::read_turn() {
   loop_.run_ready();
   in_turn_ = false;
   flush();
-  if (unsent() > defaults::outbound_high_water)
-    paused_ = true;
+  paused_ = is_held_back();
   wait_readable();
 }
 
@@ -101,8 +101,12 @@ bool wire_stream::read_once() {
   return open_ && got.bytes == room.size();
 }
 
+bool wire_stream::is_held_back() const noexcept {
+  return std::min(unread_replies_, unsent()) > defaults::outbound_high_water;
+}
+
 void wire_stream::resume_reading() {
-  if (!paused_ || !open_ || unsent() > defaults::outbound_high_water)
+  if (!paused_ || is_held_back())
     return;
   paused_ = false;
   wait_readable();
@@ -120,11 +124,18 @@ void wire_stream::flush_soon() {
   });
 }
 
+void wire_stream::flush_replies_soon(std::size_t bytes) {
+  unread_replies_ += bytes;
+  flush_soon();
+}
+
 void wire_stream::flush() {
   while (open_ && !write_waiting_) {
     if (flying_.empty()) {
-      if (pending_.empty())
+      if (pending_.empty()) {
+        unread_replies_ = 0;
         return;
+      }
       std::swap(flying_, pending_);
     }
     auto const sent = platform::write_some(

@@ -47,6 +47,10 @@ public:
   wire::outbound_buffer& outbound() noexcept { return pending_; }
   /// Sends what was appended: at the end of the present turn of the loop.
   void flush_soon();
+  /// The same where the last `bytes` are replies. A peer that leaves too many of them unread is not read from either, until it has
+  /// caught up: that bounds what its own requests can make us hold. Our requests don't count: a host that answers one thing at a
+  /// time reads the next only after we have read its answer.
+  void flush_replies_soon(std::size_t bytes);
   /// Bytes appended and not yet taken by the kernel.
   std::size_t unsent() const noexcept { return pending_.size() + flying_.size(); }
 
@@ -61,6 +65,7 @@ private:
   bool read_once();
   void flush();
   void wait_writable();
+  bool is_held_back() const noexcept;
   void resume_reading();
 
   loop& loop_;
@@ -71,9 +76,10 @@ private:
   wire::outbound_buffer flying_;  // being written
   std::span<char> scratch_;
   listener* listener_;
+  std::size_t unread_replies_ = 0; // bytes of replies since all was taken last; at least what is unsent of them
   bool open_ = true;
   bool reading_ = false;       // a wait for bytes is under way
-  bool paused_ = false;        // the peer does not read: we don't either
+  bool paused_ = false;        // the peer does not read our replies: we don't read either
   bool ended_ = false;         // there is nothing more to read
   bool in_turn_ = false;       // a read turn flushes at its end
   bool flush_posted_ = false;

@@ -24,7 +24,7 @@ const SMALL = 1024;
 const CERTAIN_TO_HOLD_SMALL = 8 * SMALL;
 // Joined text is encoded at this length, so that it stays in the cache.
 const BATCH = 64 << 10;
-// Unsent bytes past which we stop reading and new requests are refused; the backend's own mark.
+// Unsent bytes past which new requests are refused and progress is dropped; the backend's own mark.
 const HIGH_WATER = 8 << 20;
 
 function putLength(bytes, at, length) {
@@ -71,8 +71,7 @@ class FrameStream {
   attach(socket) {
     this.#socket = socket;
     socket.on('data', chunk => this.#read(chunk, chunk.length));
-    socket.on('drain', () => socket.resume());
-    socket.resume();
+    socket.resume(); // and never paused: two sides that wait for each other to read wait for ever
   }
 
   /** Lowers the longest frame that may be sent. */
@@ -190,8 +189,6 @@ class FrameStream {
     if (this.#socket.writableLength === 0) {
       this.#from = this.#to = 0; // all is in the kernel: the block is ours again
       if (this.#block.length > KEEP) this.#block = allocate(BLOCK);
-    } else if (this.congested) {
-      this.#socket.pause();
     }
   }
 

@@ -7,6 +7,7 @@ session: what stands behind `$ ` is run where those files are, and must print ex
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"<!-- readme-test: (\S+) -->\n+```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Far more than it takes; a test that hangs has failed.
-TIMEOUT_S = 60
+TIMEOUT_S = 30
 
 
 def blocks(document):
@@ -55,8 +56,13 @@ def run(document, **programs):
                 file.write_text(text, encoding="utf-8")
         environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
         for command, expected in (step for session in sessions for step in commands(session)):
-            done = subprocess.run(command, shell=True, cwd=work, env=environment, capture_output=True, text=True,
-                                  timeout=TIMEOUT_S, check=False)
+            try:
+                done = subprocess.run(shlex.split(command), cwd=work, env=environment, capture_output=True, text=True,
+                                      timeout=TIMEOUT_S, check=False)
+            except subprocess.TimeoutExpired as late:
+                failed += 1
+                print(f"$ {command}\ndid not end in {TIMEOUT_S} s, and printed:\n{late.stdout}\n{late.stderr}")
+                continue
             if done.stdout != expected:
                 failed += 1
                 print(f"$ {command}\nexit code {done.returncode}, expected:\n{expected}printed:\n{done.stdout}"
@@ -66,8 +72,9 @@ def run(document, **programs):
 
 
 def claims(document, source_dir):
-    """Every test that the document's tables name in quotes, behind its file, has to exist there."""
-    named = re.findall(r"`([\w./]+)`: \"([^\"]+)\"", Path(document).read_text(encoding="utf-8"))
+    """Every test that the document names in quotes, behind its file, has to exist there."""
+    text = re.sub(r"\s+", " ", Path(document).read_text(encoding="utf-8"))
+    named = re.findall(r"`([\w./]+)`: \"([^\"]+)\"", text)
     missing = []
     for file, test in named:
         path = Path(source_dir) / file

@@ -29,14 +29,6 @@ constexpr subcommand_group everything{
     "  4  this machine, or this version, can't enforce what the policy requires",
     "bulkhead run policy.toml"};
 
-int run(arguments const& given) {
-  if (!given.empty() && given.front() == "--version") {
-    std::cout << "bulkhead " BULKHEAD_VERSION "\n";
-    return exit_done;
-  }
-  return run_group(everything, given);
-}
-
 /// A policy whose only fault is what it requires is not invalid.
 int exit_code_of(policy_error const& failed) {
   auto const lacks_containment = [](auto const& m) { return m.code == errc::sandbox_unavailable; };
@@ -45,7 +37,7 @@ int exit_code_of(policy_error const& failed) {
 
 int run_reporting_errors(arguments const& given) {
   try {
-    return run(given);
+    return run_group(everything, given);
   } catch (usage_error const& wrong) {
     std::cerr << wrong.path() << ": " << wrong.what() << "\nTry '" << wrong.path() << " --help'.\n";
     return exit_usage;

@@ -24,12 +24,12 @@ subcommand const& find(subcommand_group const& group, std::string const& name) {
   auto const found = std::ranges::find(group.members, std::string_view{name}, &subcommand::name);
   if (found != group.members.end())
     return *found;
-  std::vector<std::string_view> known{"help"};
+  std::vector<std::string_view> known{"help", "--help", "--version"};
   for (auto const& member : group.members)
     known.push_back(member.name);
+  auto const kind = name.starts_with('-') ? "option" : "command";
   throw usage_error{group.path,
-                    fmt::format("there is no {} {}{}", name.starts_with('-') ? "option" : "command",
-                                quote(name), suggestion(name, known))};
+                    fmt::format("there is no {} {}{}", kind, quote(name), suggestion(name, known))};
 }
 
 } // namespace
@@ -40,6 +40,10 @@ int run_group(subcommand_group const& group, arguments const& given) {
     return exit_usage;
   }
   auto const& first = given.front();
+  if (first == "--version") {
+    std::cout << "bulkhead " BULKHEAD_VERSION "\n";
+    return exit_done;
+  }
   auto const asks_for_help = first == "help" || first == "--help" || first == "-h";
   if (asks_for_help && given.size() == 1) {
     print_help(group, std::cout);

@@ -24,7 +24,7 @@ struct subcommand_group {
   std::string_view example;
 };
 
-/// Runs the member that `given` names, or answers --help and `help MEMBER`.
+/// Runs the member that `given` names, or answers --help, --version and `help MEMBER`.
 int run_group(subcommand_group const& group, arguments const& given);
 
 // Each in a file of its name.
