@@ -41,7 +41,9 @@ host_link::host_link(surroundings around)
     , calls_{around_.policy.limits.in_flight}
     , timer_{around_.on.context()} {}
 
-host_link::~host_link() { close_streams(); }
+host_link::~host_link() {
+  close_streams();
+}
 
 // ---- our requests -----------------------------------------------------------------------------
 
@@ -57,12 +59,11 @@ std::optional<std::uint64_t> host_link::send(call_request call,
 
   auto const state = around_.record.state();
   auto const is_up = state == host_state::Running && phase_ == phase::open;
-  auto const is_down = state == host_state::Stopped || state == host_state::Stopping ||
-                       state == host_state::Crashed;
+  auto const is_down =
+      state == host_state::Stopped || state == host_state::Stopping || state == host_state::Crashed;
   if (is_down && !start_expected_) {
     auto const last = around_.record.snapshot();
-    fail_later(std::move(handler),
-               describe_loss(errc::host_not_running, last.why, last.detail));
+    fail_later(std::move(handler), describe_loss(errc::host_not_running, last.why, last.detail));
     return std::nullopt;
   }
   if (call.by.has_passed(now))
@@ -133,7 +134,8 @@ void host_link::tell_cancelled(std::uint64_t id) {
   calls_.expect_late_reply(id);
   if (phase_ != phase::open)
     return;
-  // It is short and rare: it passes the high-water mark, so that a host which is swamped still hears of it.
+  // It is short and rare: it passes the high-water mark, so that a host which is swamped still
+  // hears of it.
   wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
   if (writer.notification("cancel", R"({"id":")" + std::to_string(id) + R"("})"))
     requests_->flush_soon();
@@ -160,13 +162,13 @@ void host_link::arm_timer() {
   });
 }
 
-template <class Function> void host_link::call_backend(Function function) {
+template <class Function>
+void host_link::call_backend(Function function) {
   try {
     function();
   } catch (...) {
-    boost::asio::post(around_.on.context(), [thrown = std::current_exception()] {
-      std::rethrow_exception(thrown);
-    });
+    boost::asio::post(around_.on.context(),
+                      [thrown = std::current_exception()] { std::rethrow_exception(thrown); });
   }
 }
 
@@ -179,12 +181,11 @@ void host_link::complete(std::unique_ptr<call_handler> handler, result<payload> 
 
 void host_link::fail_later(std::unique_ptr<call_handler> handler, error why) {
   around_.record.counters.failed.fetch_add(1, std::memory_order_relaxed);
-  boost::asio::post(around_.on.context(),
-                    [self = shared_from_this(), handler = std::move(handler),
-                     why = std::move(why)]() mutable {
-                      self->tell_idle();
-                      handler->complete(std::move(why));
-                    });
+  boost::asio::post(around_.on.context(), [self = shared_from_this(), handler = std::move(handler),
+                                           why = std::move(why)]() mutable {
+    self->tell_idle();
+    handler->complete(std::move(why));
+  });
 }
 
 error host_link::describe_loss(errc code, reason why, std::string const& detail) const {
@@ -248,11 +249,13 @@ void host_link::close_streams() {
 void host_link::end_inbound() {
   batch_.reset();
   inbound_admission_ = 0;
+  cancelled_early_.clear();
   for (auto& [id, call] : std::exchange(inbound_, {}))
     call->abandon();
 }
 
-template <class Write> void host_link::answer(Write write) {
+template <class Write>
+void host_link::answer(Write write) {
   if (phase_ == phase::detached)
     return;
   auto& stream = *incoming();
@@ -296,9 +299,9 @@ void host_link::on_ready(wire::envelope const& frame) {
     return writer.reply(frame.raw_id, frame.raw_type, limits);
   });
   auto const* const runtime = members->if_contains("runtime");
-  tell_supervisor_({host_signal::kind::ready, generation_, reason::ready, 0,
-                           runtime && runtime->is_string() ? std::string{runtime->get_string()}
-                                                           : std::string{}});
+  tell_supervisor_(
+      {host_signal::kind::ready, generation_, reason::ready, 0,
+       runtime && runtime->is_string() ? std::string{runtime->get_string()} : std::string{}});
 }
 
 void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
@@ -347,9 +350,12 @@ void host_link::on_notification(wire::envelope const& frame) {
   auto const* const id = members ? members->if_contains("id") : nullptr;
   if (!id || !id->is_string())
     return;
-  if (auto const found = inbound_.find(std::string_view{id->get_string()}); found != inbound_.end()) {
+  if (auto const found = inbound_.find(std::string_view{id->get_string()});
+      found != inbound_.end()) {
     auto const call = found->second; // the handler may answer at once
     call->cancel();
+  } else if (cancelled_early_.size() < inbound_admission_) {
+    cancelled_early_.emplace(id->get_string());
   }
 }
 
@@ -358,11 +364,13 @@ void host_link::on_read_end(wire_stream&) {
     ask_admission_(std::exchange(batch_, nullptr));
 }
 
-void host_link::on_breach(wire_stream&, errc what) { violated(what); }
+void host_link::on_breach(wire_stream&, errc what) {
+  violated(what);
+}
 
 void host_link::on_end(wire_stream&) {
-  tell_supervisor_({host_signal::kind::end_of_stream, generation_,
-                           reason::connection_closed, 0, {}});
+  tell_supervisor_(
+      {host_signal::kind::end_of_stream, generation_, reason::connection_closed, 0, {}});
 }
 
 void host_link::violated(errc what) {
@@ -372,10 +380,9 @@ void host_link::violated(errc what) {
   close_streams();
   phase_ = phase::detached;
   tell_supervisor_({host_signal::kind::violation, generation_, reason::protocol_violation,
-                           static_cast<std::int32_t>(what),
-                           std::string{describe(what).sentence} + " (" +
-                               std::string{to_string(what)} + ", " +
-                               std::to_string(static_cast<int>(what)) + ")"});
+                    static_cast<std::int32_t>(what),
+                    std::string{describe(what).sentence} + " (" + std::string{to_string(what)} +
+                        ", " + std::to_string(static_cast<int>(what)) + ")"});
 }
 
 // ---- the host's requests, decided on ----------------------------------------------------------
@@ -396,6 +403,8 @@ void host_link::admitted(inbound_batch_ptr batch) {
     }
     if (batch->decision(i) == verdict::admitted) {
       around_.router.route(call, around_.record);
+      if (!is_notification && cancelled_early_.erase(std::string{call->id()}) != 0)
+        call->cancel();
       continue;
     }
     around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
@@ -407,6 +416,8 @@ void host_link::admitted(inbound_batch_ptr batch) {
                  "the extension lacks the permission " + std::string{missing},
                  {{"permission", "\"" + std::string{missing} + "\""}});
   }
+  if (inbound_admission_ == 0)
+    cancelled_early_.clear();
 }
 
 void host_link::reply(inbound_call const& call, std::string_view text) {

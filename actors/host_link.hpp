@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_set>
 
 namespace bulkhead {
 
@@ -25,9 +26,10 @@ struct link_sockets {
   platform::unique_fd incoming; ///< carries the host's requests and our replies
 };
 
-/// Everything that is said between the backend and one host: our open requests, the host's open requests, the handshake and the count
-/// of violations. It outlives the host's processes: requests made while none is Running wait here. The ipc_connection actor owns it; the
-/// public API calls send() directly. Loop thread.
+/// Everything that is said between the backend and one host: our open requests, the host's open
+/// requests, the handshake and the count of violations. It outlives the host's processes: requests
+/// made while none is Running wait here. The ipc_connection actor owns it; the public API calls
+/// send() directly. Loop thread.
 class host_link final : public std::enable_shared_from_this<host_link>,
                         private wire_stream::listener {
 public:
@@ -46,18 +48,21 @@ public:
   /// Whom it tells what happens to the connection; set before the first attach().
   void set_supervisor(std::function<void(host_signal)> tell) { tell_supervisor_ = std::move(tell); }
   /// Who decides on the host's requests and answers with admitted(); set before the first attach().
-  void set_admission(std::function<void(inbound_batch_ptr)> ask) { ask_admission_ = std::move(ask); }
+  void set_admission(std::function<void(inbound_batch_ptr)> ask) {
+    ask_admission_ = std::move(ask);
+  }
 
   // ---- our requests ----
 
-  /// Sends a request, or lets it wait while the host is on its way up. Its id for cancel(); nothing if it failed at once. The
-  /// handler completes exactly once, never before this returns.
+  /// Sends a request, or lets it wait while the host is on its way up. Its id for cancel(); nothing
+  /// if it failed at once. The handler completes exactly once, never before this returns.
   std::optional<std::uint64_t> send(call_request call, std::unique_ptr<call_handler> handler);
-  /// A request of Bulkhead's own, such as deactivate-extension: it passes the state check and the bounds on the host's queue, so that
-  /// no flood keeps it away.
+  /// A request of Bulkhead's own, such as deactivate-extension: it passes the state check and the
+  /// bounds on the host's queue, so that no flood keeps it away.
   void send_control(std::string type, payload asked, deadline by,
                     std::unique_ptr<call_handler> handler);
-  /// Ends a request with errc::request_cancelled and tells the host. Does nothing for one that has ended.
+  /// Ends a request with errc::request_cancelled and tells the host. Does nothing for one that has
+  /// ended.
   void cancel(std::uint64_t id);
   /// Requests of ours that have not ended.
   std::size_t open_calls() const noexcept { return calls_.size(); }
@@ -72,7 +77,8 @@ public:
   void attach(std::uint64_t generation, link_sockets sockets);
   /// The host is Running: what waited is sent.
   void open();
-  /// The process is gone: requests that were sent to it fail with connection_lost, those that wait go on waiting.
+  /// The process is gone: requests that were sent to it fail with connection_lost, those that wait
+  /// go on waiting.
   void detach(reason why, std::string const& detail);
   /// The host will not come back by itself: requests that wait fail with host_not_running.
   void refuse(reason why, std::string const& detail);
@@ -108,11 +114,13 @@ private:
   std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up);
   bool transmit(std::uint64_t id, outbound_calls::call& call, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
-  /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with Asio's own operations, and not in the
-  /// middle of a frame.
-  template <class Function> void call_backend(Function function);
+  /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with
+  /// Asio's own operations, and not in the middle of a frame.
+  template <class Function>
+  void call_backend(Function function);
   /// Writes one frame of an answer: `write` takes a frame_writer and says whether it fitted.
-  template <class Write> void answer(Write write);
+  template <class Write>
+  void answer(Write write);
   void fail_later(std::unique_ptr<call_handler> handler, error why);
   void complete(std::unique_ptr<call_handler> handler, result<payload> ended);
   void tell_idle();
@@ -140,6 +148,8 @@ private:
   // Keys point into the batches that the calls hold.
   boost::unordered_flat_map<std::string_view, std::shared_ptr<inbound_call>> inbound_;
   std::size_t inbound_admission_ = 0; // requests that are being decided on
+  std::unordered_set<std::string>
+      cancelled_early_; // of these, the ones that the host took back; by id
 };
 
 } // namespace bulkhead

@@ -21,15 +21,17 @@ using clock = deadline::clock;
 using supervisor_ptr = host_supervisor_actor::stateful_pointer<host_supervisor_state>;
 using signal_kind = host_signal::kind;
 
-/// Between a closed connection and the end of the process that closed it: the kernel does both within a millisecond, a
-/// busy machine takes a little longer.
+/// Between a closed connection and the end of the process that closed it: the kernel does both
+/// within a millisecond, a busy machine takes a little longer.
 constexpr auto exit_grace = 1s;
-/// A process that SIGKILL has not ended by then is stuck in the kernel, and nothing that we do will end it.
+/// A process that SIGKILL has not ended by then is stuck in the kernel, and nothing that we do will
+/// end it.
 constexpr auto kill_grace = 5s;
 /// Lines of output that a host's status shows: a stack trace and what led to it.
 constexpr std::size_t last_lines_cap = 20;
 
-/// How the life of one process ended. It has a constructor because g++ 12 destroys aggregates in a co_await twice (see task).
+/// How the life of one process ended. It has a constructor because g++ 12 destroys aggregates in a
+/// co_await twice (see task).
 struct process_end {
   process_end(reason cause, std::string what, std::int32_t code = 0)
       : why{cause}
@@ -38,13 +40,19 @@ struct process_end {
 
   reason why;
   std::string detail;
-  std::int32_t exit_code;  // with reason::exit_code
-  bool started = true;     // false: there never was a process
+  std::int32_t exit_code; // with reason::exit_code
+  bool started = true;    // false: there never was a process
 };
 
-host_record& record_of(supervisor_ptr self) { return *self->state.around->record; }
-host_link& link_of(supervisor_ptr self) { return *self->state.around->link; }
-spdlog::logger& log_of(supervisor_ptr self) { return *self->state.around->runtime.log; }
+host_record& record_of(supervisor_ptr self) {
+  return *self->state.around->record;
+}
+host_link& link_of(supervisor_ptr self) {
+  return *self->state.around->link;
+}
+spdlog::logger& log_of(supervisor_ptr self) {
+  return *self->state.around->runtime.log;
+}
 
 // ---- the state machine ------------------------------------------------------------------------
 
@@ -216,7 +224,8 @@ result<void> launch(supervisor_ptr self) {
     log_of(self).warn("[{}] asks for more than the policy grants: {}", policy.id,
                       to_string(start->refused));
   state.extension_id = start->extension_id;
-  state.setup = make_connection_setup(policy, runtime.place, generation, runtime.on.context().get_executor());
+  state.setup =
+      make_connection_setup(policy, runtime.place, generation, runtime.on.context().get_executor());
   if (auto const prepared = state.setup->prepare(start->spec); !prepared)
     return prepared.error();
   auto process = platform::spawn(start->spec);
@@ -245,9 +254,11 @@ result<void> launch(supervisor_ptr self) {
 // ---- control requests -------------------------------------------------------------------------
 
 /// Hands the end of a control request to a function.
-template <class Done> class control_handler final : public call_handler {
+template <class Done>
+class control_handler final : public call_handler {
 public:
-  explicit control_handler(Done done) : done_{std::move(done)} {}
+  explicit control_handler(Done done)
+      : done_{std::move(done)} {}
   void complete(result<payload> ended) override { done_(std::move(ended)); }
   boost::asio::cancellation_slot cancellation_slot() noexcept override { return {}; }
 
@@ -255,7 +266,8 @@ private:
   Done done_;
 };
 
-template <class Done> std::unique_ptr<call_handler> when_done(Done done) {
+template <class Done>
+std::unique_ptr<call_handler> when_done(Done done) {
   return std::make_unique<control_handler<Done>>(std::move(done));
 }
 
@@ -268,11 +280,11 @@ void activate(supervisor_ptr self) {
     return;
   link_of(self).send_control(
       "activate-extension", extension_payload(self), self->state.around->policy.request_timeout,
-      when_done([tell = signal_sender(self),
-                 generation = self->state.generation](result<payload> ended) {
-        tell({signal_kind::activated, generation, reason::none, ended ? 0 : 1,
-              ended ? std::string{} : ended.error().detail()});
-      }));
+      when_done(
+          [tell = signal_sender(self), generation = self->state.generation](result<payload> ended) {
+            tell({signal_kind::activated, generation, reason::none, ended ? 0 : 1,
+                  ended ? std::string{} : ended.error().detail()});
+          }));
 }
 
 task<void> deactivate(supervisor_ptr self) {
@@ -297,8 +309,6 @@ task<void> deactivate(supervisor_ptr self) {
 
 void on_activated(supervisor_ptr self, host_signal const& signal) {
   auto const ok = signal.code == 0;
-  if (!ok)
-    log_of(self).error("[{}] activation failed: {}", self->state.around->policy.id, signal.detail);
   auto const state = record_of(self).state();
   publish(self, ok ? host_event_kind::activated : host_event_kind::activation_failed, state, state,
           reason::none, signal.detail);
@@ -358,8 +368,7 @@ task<process_end> end_after_close(supervisor_ptr self) {
     co_return end;
   }
   co_return co_await end_process(
-      self, {reason::connection_closed,
-             std::string{describe(reason::connection_closed).sentence}});
+      self, {reason::connection_closed, std::string{describe(reason::connection_closed).sentence}});
 }
 
 /// From spawn to the end of the process, however it comes.
@@ -375,7 +384,8 @@ task<process_end> run_process(supervisor_ptr self) {
   auto const start_by = deadline{state.around->policy.start_timeout};
   auto is_running = false;
   for (;;) {
-    auto const signal = co_await next_signal(self, is_running ? deadline{} : start_by);
+    auto const by = is_running ? deadline{} : start_by;
+    auto const signal = co_await next_signal(self, by);
     if (!signal)
       co_return co_await end_process(
           self, {reason::start_timeout,
@@ -431,8 +441,8 @@ std::optional<std::chrono::milliseconds> decide_restart(supervisor_ptr self, pro
   auto const& rules = self->state.around->policy.restart;
   if (!end.started || !allows_restart(end.why))
     return std::nullopt;
-  if (end.why == reason::exit_code &&
-      std::ranges::find(rules.never_on_exit_codes, end.exit_code) != rules.never_on_exit_codes.end()) {
+  if (end.why == reason::exit_code && std::ranges::find(rules.never_on_exit_codes, end.exit_code) !=
+                                          rules.never_on_exit_codes.end()) {
     end.detail += ", which the policy does not restart";
     return std::nullopt;
   }
@@ -457,7 +467,8 @@ task<void> live(supervisor_ptr self) {
     if (!wait)
       co_return enter(self, host_state::Crashed, end.why, end.detail);
     enter(self, host_state::Restarting, end.why,
-          fmt::format("restart {} in {} after: {}", state.budget->granted(), units::time_text(*wait), end.detail));
+          fmt::format("restart {} in {} after: {}", state.budget->granted(),
+                      units::time_text(*wait), end.detail));
     auto const elapsed = co_await back_off(self, *wait);
     if (!elapsed)
       co_return enter(self, host_state::Stopped, reason::requested);
@@ -515,8 +526,8 @@ caf::result<host_state> stop_host(supervisor_ptr self) {
 
 } // namespace
 
-host_supervisor_actor::behavior_type
-host_supervisor(supervisor_ptr self, supervisor_surroundings around) {
+host_supervisor_actor::behavior_type host_supervisor(supervisor_ptr self,
+                                                     supervisor_surroundings around) {
   self->state.around.emplace(std::move(around));
   self->state.budget.emplace(self->state.around->policy.restart, std::random_device{}());
   self->state.around->link->set_supervisor(signal_sender(self));

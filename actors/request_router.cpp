@@ -30,12 +30,14 @@ std::string_view text_member(json const& object, std::string_view name) {
 /// `log`: a line of the extension's own.
 class log_service {
 public:
-  explicit log_service(std::shared_ptr<spdlog::logger> log) : log_{std::move(log)} {}
+  explicit log_service(std::shared_ptr<spdlog::logger> log)
+      : log_{std::move(log)} {}
 
   void operator()(std::shared_ptr<inbound_call> const& call, host_record&) const {
     auto const& asked = call->payload();
     auto line = platform::escape_line(text_member(asked, "message"));
-    if (auto const* const fields = asked.is_object() ? asked.get_object().if_contains("fields") : nullptr)
+    if (auto const* const fields =
+            asked.is_object() ? asked.get_object().if_contains("fields") : nullptr)
       line += " " + platform::escape_line(boost::json::serialize(*fields));
     log_->log(level_of(text_member(asked, "level")), "[{}] {}", call->host(), line);
     call->reply(boost::json::object{});
@@ -82,14 +84,15 @@ void not_served(std::shared_ptr<inbound_call> const& call, host_record&) {
   call->fail(errc::unsupported_request, "this version does not serve requests of this type");
 }
 
-void fail_from_exception(inbound_call& call, spdlog::logger& log, std::exception_ptr const& failed) {
+void fail_from_exception(inbound_call& call, spdlog::logger& log,
+                         std::exception_ptr const& failed) {
   try {
     std::rethrow_exception(failed);
   } catch (request_error const& told) {
     call.fail(told.code(), told.what());
   } catch (std::exception const& hidden) {
-    log.error("[{}] the handler for {} failed: {}", call.host(),
-              platform::escape_line(call.type()), hidden.what());
+    log.error("[{}] the handler for {} failed: {}", call.host(), platform::escape_line(call.type()),
+              hidden.what());
     call.fail(errc::handler_failed, describe(errc::handler_failed).sentence);
   } catch (...) {
     call.fail(errc::handler_failed, describe(errc::handler_failed).sentence);

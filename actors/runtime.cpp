@@ -12,8 +12,10 @@
 namespace bulkhead {
 namespace {
 
-/// Runs `what` on the loop's thread. What one thread asks for happens in the order in which it asked.
-template <class Function> void on_loop(std::shared_ptr<runtime_core> const& core, Function what) {
+/// Runs `what` on the loop's thread. What one thread asks for happens in the order in which it
+/// asked.
+template <class Function>
+void on_loop(std::shared_ptr<runtime_core> const& core, Function what) {
   boost::asio::dispatch(core->on->context(), std::move(what));
 }
 
@@ -90,9 +92,8 @@ void host_handle::submit(call_request call, std::unique_ptr<call_handler> handle
 }
 
 void host_handle::fail_control(errc code, completion<host_state> done) {
-  boost::asio::post(core_->on->context(), [done = std::move(done), code, id = id_] {
-    done(error{code}.with_host(id));
-  });
+  boost::asio::post(core_->on->context(),
+                    [done = std::move(done), code, id = id_] { done(error{code}.with_host(id)); });
 }
 
 void host_handle::start(completion<host_state> done) {
@@ -116,10 +117,14 @@ runtime::runtime(policy what, runtime_options options)
 runtime::runtime(boost::asio::io_context& loop, policy what, runtime_options options)
     : core_{std::make_shared<runtime_core>(&loop, std::move(what), std::move(options))} {}
 
-runtime::~runtime() { core_->stop(); }
+runtime::~runtime() {
+  core_->stop();
+}
 
 void runtime::start() {
   on_loop(core_, [core = core_] {
+    if (std::exchange(core->started, true))
+      return;
     for (auto const& host : core->hosts)
       if (host->policy.autostart)
         host->link->expect_start();
@@ -152,9 +157,13 @@ boost::asio::io_context::executor_type runtime::loop_executor() const {
   return core_->on->context().get_executor();
 }
 
-policy const& runtime::active_policy() const noexcept { return core_->what; }
+policy const& runtime::active_policy() const noexcept {
+  return core_->what;
+}
 
-typed_actors& runtime::actors() noexcept { return core_->typed; }
+typed_actors& runtime::actors() noexcept {
+  return core_->typed;
+}
 
 void runtime::shutdown(completion<void> done) {
   core_->accepting = false;

@@ -29,7 +29,7 @@ struct runtime_core;
 
 /// What a runtime takes from the program that embeds it.
 struct runtime_options {
-  /// Where logs and the hosts' output go; spdlog's default logger unless set.
+  /// Where logs and the hosts' output go. Unless set: standard error, from the policy's `runtime.log_level` on.
   std::shared_ptr<spdlog::logger> logger;
 };
 
@@ -137,7 +137,8 @@ private:
 /// may be called from any thread; handlers run on the loop's thread and must not block it.
 class runtime {
 public:
-  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used.
+  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, or a host requires containment that
+  /// this version does not have.
   explicit runtime(policy what, runtime_options options = {});
   /// On a loop of the backend's, which exactly one thread runs. Before the destructor, let async_shutdown complete; without that the
   /// destructor kills the hosts.

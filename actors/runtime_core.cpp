@@ -8,7 +8,8 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <algorithm>
 #include <utility>
@@ -16,7 +17,8 @@
 namespace bulkhead {
 namespace {
 
-/// Writes what a Node host runs into the runtime's own directory, where no extension's user can change it. The path of the script to run.
+/// Writes what a Node host runs into the runtime's own directory, where no extension's user can
+/// change it. The path of the script to run.
 result<std::filesystem::path> write_bootstrap(platform::run_directory const& place) {
   for (auto const& file : platform::node_runtime_files())
     if (auto const written = place.write_file(file.name, file.content); !written)
@@ -24,28 +26,38 @@ result<std::filesystem::path> write_bootstrap(platform::run_directory const& pla
   return place.path() / "bootstrap.js";
 }
 
+/// Nobody may believe to be contained who is not: load_policy() says so with line and column, this
+/// for a policy made in memory.
+policy contained_as_required(policy rules) {
+  for (auto const& host : rules.hosts)
+    if (host.require != sandbox_tier::none)
+      throw error{errc::sandbox_unavailable}.with_host(host.id);
+  return rules;
+}
+
 /// More than any number of requests can be open.
 constexpr std::size_t last_turns = 4'000'000;
 
-runtime_options completed(runtime_options options) {
-  if (!options.logger)
-    options.logger = spdlog::default_logger();
-  return options;
+/// Standard output is the backend's own.
+std::shared_ptr<spdlog::logger> make_logger(std::string const& level) {
+  auto logger = std::make_shared<spdlog::logger>(
+      "bulkhead", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_level(spdlog::level::from_str(level));
+  return logger;
 }
 
 } // namespace
 
 runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
     : owns_loop{given == nullptr}
-    , what{std::move(rules)}
-    , options{completed(std::move(wanted))}
+    , what{contained_as_required(std::move(rules))}
+    , log{wanted.logger ? std::move(wanted.logger) : make_logger(what.log_level)}
     , place{platform::run_directory::create(what.state_dir, what.name).value()}
     , on{given ? std::make_unique<loop>(*given, add_message_types)
                : std::make_unique<loop>(add_message_types)}
-    , router{*on, options.logger}
-    , surroundings{*on, what, options.logger, router, place, write_bootstrap(place).value()}
-    , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout,
-                               options.logger,
+    , router{*on, log}
+    , surroundings{*on, what, log, router, place, write_bootstrap(place).value()}
+    , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
     , guard{on->system().spawn(permission_guard, request_rules{what.requests})}
     , typed{on->system(), actor} {
@@ -59,9 +71,9 @@ void runtime_core::add_host(host_policy const& host) {
   auto link = std::make_shared<host_link>(
       host_link::surroundings{*on, host, *record, router, surroundings.scratch});
   auto connection = on->system().spawn(ipc_connection, link, guard);
-  auto supervisor = on->system().spawn(
-      host_supervisor,
-      supervisor_surroundings{surroundings, host, record, link, connection, guard, actor});
+  auto supervisor =
+      on->system().spawn(host_supervisor, supervisor_surroundings{surroundings, host, record, link,
+                                                                  connection, guard, actor});
   typed.add(host.id, {supervisor, connection});
   hosts.push_back(std::make_shared<host_entry>(
       host_entry{host, std::move(record), std::move(link), connection, supervisor}));
@@ -70,9 +82,11 @@ void runtime_core::add_host(host_policy const& host) {
 void runtime_core::stop() {
   accepting = false;
   on->stop();
+  stopped_ = true;
   if (!owns_loop)
     return; // the backend goes on running its loop, and with it what is left
-  // Requests whose end is under way still end. Bounded, should each end bring forth another request.
+  // Requests whose end is under way still end. Bounded, should each end bring forth another
+  // request.
   auto& context = on->context();
   context.restart();
   for (std::size_t i = 0; i < last_turns && context.poll_one() != 0; ++i) {
@@ -86,6 +100,8 @@ std::shared_ptr<host_entry> runtime_core::find(std::string_view id) const {
 }
 
 void runtime_core::submit(submission what_to_send) {
+  if (!accepting)
+    return fail_later(std::move(what_to_send), errc::runtime_stopped);
   if (on->is_loop_thread())
     return send(std::move(what_to_send));
   {
@@ -108,7 +124,7 @@ void runtime_core::send_submitted() {
 }
 
 void runtime_core::send(submission each) {
-  if (!accepting)
+  if (stopped_)
     return fail_later(std::move(each), errc::runtime_stopped);
   if (!each.host)
     return fail_later(std::move(each), errc::unknown_host);

@@ -9,8 +9,8 @@
 #include <bulkhead/messages/actor_interfaces.hpp>
 #include <bulkhead/platform/run_directory.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,9 +37,11 @@ struct submission {
   std::shared_ptr<call_ticket> ticket; // null if it can't be cancelled
 };
 
-/// What stands behind a bulkhead::runtime: the loop, the actors, and the way to them from any thread.
+/// What stands behind a bulkhead::runtime: the loop, the actors, and the way to them from any
+/// thread.
 struct runtime_core : std::enable_shared_from_this<runtime_core> {
-  /// `given` may be null: then the loop is its own. Throws error with state_dir_unusable.
+  /// `given` may be null: then the loop is its own. Throws error with state_dir_unusable or
+  /// sandbox_unavailable.
   runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted);
 
   /// Ends every actor, and with them every host. See loop::stop for the threads.
@@ -55,7 +57,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   bool const owns_loop;
   // In the order in which they need each other.
   policy what;
-  runtime_options options;
+  std::shared_ptr<spdlog::logger> log;
   platform::run_directory place;
   std::unique_ptr<loop> on;
   request_router router;
@@ -64,7 +66,8 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   runtime_actor actor;
   permission_guard_actor guard;
   typed_actors typed;
-  std::atomic<bool> accepting{true};
+  bool started = false; // the loop's thread only
+  std::atomic<bool> accepting{true}; ///< false: what is asked for from now on is refused
 
 private:
   void add_host(host_policy const& host);
@@ -76,6 +79,7 @@ private:
   std::vector<std::function<void(host_event const&)>> subscribers_; // the loop's thread only
   std::mutex mutex_;
   std::vector<submission> submitted_;
+  std::atomic<bool> stopped_{false}; // the actors have ended
 };
 
 } // namespace bulkhead

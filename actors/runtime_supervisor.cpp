@@ -2,6 +2,7 @@
 
 #include <bulkhead/actors/coroutine.hpp>
 #include <bulkhead/messages/error.hpp>
+#include <bulkhead/platform/output_lines.hpp>
 
 #include <caf/send.hpp>
 
@@ -22,7 +23,8 @@ spdlog::level::level_enum severity(host_event const& event) noexcept {
 
 void pass_on(runtime_ptr self, host_event const& event) {
   auto const& state = self->state;
-  state.log->log(severity(event), "{}", to_string(event));
+  // Parts of it are an extension's own words.
+  state.log->log(severity(event), "{}", platform::escape_line(to_string(event)));
   state.on_event(event);
   for (auto const& subscriber : state.subscribers)
     caf::anon_send(subscriber, event_atom::value, event);

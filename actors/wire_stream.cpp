@@ -3,8 +3,8 @@
 #include <bulkhead/config/defaults.hpp>
 #include <bulkhead/platform/unix_socket.hpp>
 
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace bulkhead {
@@ -23,7 +23,9 @@ wire_stream::wire_stream(loop& on, platform::unique_fd socket, std::size_t frame
     , scratch_{scratch}
     , listener_{&who} {}
 
-void wire_stream::start() { wait_readable(); }
+void wire_stream::start() {
+  wait_readable();
+}
 
 void wire_stream::close() noexcept {
   open_ = false;

@@ -14,10 +14,12 @@
 
 namespace bulkhead {
 
-/// One socket that carries native frames, in both directions: what was read in one turn of the loop is handed over frame by frame, and
-/// what was written during the turn leaves in one write. Loop thread; hold it by shared_ptr and close() it to let it go.
+/// One socket that carries native frames, in both directions: what was read in one turn of the loop
+/// is handed over frame by frame, and what was written during the turn leaves in one write. Loop
+/// thread; hold it by shared_ptr and close() it to let it go.
 ///
-/// This is the seam for other wire formats: host_link speaks to it in envelopes and byte buffers only.
+/// This is the seam for other wire formats: host_link speaks to it in envelopes and byte buffers
+/// only.
 class wire_stream : public std::enable_shared_from_this<wire_stream> {
 public:
   /// Who hears what a stream reads. After close() it hears nothing more.
@@ -36,7 +38,8 @@ public:
     ~listener() = default;
   };
 
-  /// `socket` is a connected, non-blocking stream socket. `scratch` is the loop's read buffer, shared by all streams.
+  /// `socket` is a connected, non-blocking stream socket. `scratch` is the loop's read buffer,
+  /// shared by all streams.
   wire_stream(loop& on, platform::unique_fd socket, std::size_t frame_limit,
               std::span<char> scratch, listener& who);
 
@@ -47,14 +50,16 @@ public:
   wire::outbound_buffer& outbound() noexcept { return pending_; }
   /// Sends what was appended: at the end of the present turn of the loop.
   void flush_soon();
-  /// The same where the last `bytes` are replies. A peer that leaves too many of them unread is not read from either, until it has
-  /// caught up: that bounds what its own requests can make us hold. Our requests don't count: a host that answers one thing at a
-  /// time reads the next only after we have read its answer.
+  /// The same where the last `bytes` are replies. A peer that leaves too many of them unread is not
+  /// read from either, until it has caught up: that bounds what its own requests can make us hold.
+  /// Our requests don't count: a host that answers one thing at a time reads the next only after we
+  /// have read its answer.
   void flush_replies_soon(std::size_t bytes);
   /// Bytes appended and not yet taken by the kernel.
   std::size_t unsent() const noexcept { return pending_.size() + flying_.size(); }
 
-  /// Lets go of the socket; nothing is sent or heard any more. May be called from inside a listener's function.
+  /// Lets go of the socket; nothing is sent or heard any more. May be called from inside a
+  /// listener's function.
   void close() noexcept;
   bool is_open() const noexcept { return open_; }
 
@@ -76,12 +81,13 @@ private:
   wire::outbound_buffer flying_;  // being written
   std::span<char> scratch_;
   listener* listener_;
-  std::size_t unread_replies_ = 0; // bytes of replies since all was taken last; at least what is unsent of them
+  std::size_t unread_replies_ =
+      0; // bytes of replies since all was taken last; at least what is unsent of them
   bool open_ = true;
-  bool reading_ = false;       // a wait for bytes is under way
-  bool paused_ = false;        // the peer does not read our replies: we don't read either
-  bool ended_ = false;         // there is nothing more to read
-  bool in_turn_ = false;       // a read turn flushes at its end
+  bool reading_ = false; // a wait for bytes is under way
+  bool paused_ = false;  // the peer does not read our replies: we don't read either
+  bool ended_ = false;   // there is nothing more to read
+  bool in_turn_ = false; // a read turn flushes at its end
   bool flush_posted_ = false;
   bool write_waiting_ = false;
 };

@@ -49,182 +49,103 @@ constexpr std::size_t smallest_frame = 1024;
 constexpr double largest_factor = 100;
 constexpr int largest_exit_code = 255;
 
-constexpr key table[] = {{"runtime.name", name{[](draft & d) -> auto& {return d.file.name;
-} // namespace
-} // namespace bulkhead::policy_keys
-, "Names the runtime directory and the metrics", "one backend on a machine needs no other name"
-}
-, {"runtime.state_dir", path{[](draft & d) -> auto& {return d.file.state_dir;
-}
-}
-, "The folder for what outlives a run; only its owner may enter it",
-    "beside the policy, where whoever finds the policy finds it"
-}
-,
+/// The slot at the end of a path of members, in the policy of the file or in that of a host.
+// clang-format off
+template <auto... Members>
+constexpr auto in_file = [](draft& d) -> auto& { return (d.file .* ... .* Members); };
+template <auto... Members>
+constexpr auto in_host = [](draft& d) -> auto& { return (d.host .* ... .* Members); };
+// clang-format on
+
+constexpr key table[] = {
+    {"runtime.name", name{in_file<&policy::name>}, "Names the runtime directory and the metrics",
+     "one backend on a machine needs no other name"},
+    {"runtime.state_dir", path{in_file<&policy::state_dir>},
+     "The folder for what outlives a run; only its owner may enter it",
+     "beside the policy, where whoever finds the policy finds it"},
     {"runtime.log_level", log_level, "The least severe messages that are logged",
      "what an operator wants to have seen afterwards, and no more"},
-    {"runtime.drain_timeout", time{[](draft & d) -> auto& {return d.file.drain_timeout;
-}
-, shortest, longest
-}
-, "On shutdown: how long open requests may go on before the hosts are stopped",
-    "answers that come at all come within seconds, and who stops a service waits for it"
-}
-,
-
-    {"hosts.*.extension", path{[](draft & d) -> auto& {return d.host.extension;
-}
-}
-, "A folder with package.json, or a single .js, .mjs or .cjs file; a node host needs it",
-    "nothing runs that is not named"
-}
-, {"hosts.*.runtime", enumerated < [](draft& d) -> auto& {return d.host.runtime;
-}
-> (runtimes),
-    "What runs the extension: Node with the bundled bootstrap, or a program that speaks the "
-    "protocol",
-    "most extensions are JavaScript"
-}
-, {"hosts.*.command", command{[](draft & d) -> auto& {return d.host.command;
-}
-}
-, "With runtime = \"command\": the program and its arguments", "nothing runs that is not named"
-}
-, {"hosts.*.transport", enumerated < [](draft& d) -> auto& {return d.host.transport;
-}
-> (transports),
-    "How host and backend are connected: an inherited socket, or two sockets with a path",
-    "an inherited socket has no name that another process could connect to"
-}
-, {"hosts.*.autostart", flag{[](draft & d) -> auto& {return d.host.autostart;
-}
-}
-, "Whether the host starts with the runtime", "a host is named because it is wanted"
-}
-, {"hosts.*.permissions", permissions{[](draft & d) -> auto& {return d.host.permissions;
-}
-}
-, "What the extension is granted; what holds is what its package.json asks for as well",
-    "nothing is granted unless it is written"
-}
-, {"hosts.*.strict_permissions", flag{[](draft & d) -> auto& {return d.host.strict_permissions;
-}
-}
-, "Whether an extension that asks for more than it is granted is refused",
-    "an extension that runs with less is still useful, and the difference is reported"
-}
-, {"hosts.*.environment", environment{[](draft & d) -> auto& {return d.host.environment;
-}
-}
-, "The environment variables of the process; it gets no others from here",
-    "the backend's own environment holds secrets"
-}
-, {"hosts.*.request_timeout", time{[](draft & d) -> auto& {return d.host.request_timeout;
-}
-, shortest, longest
-}
-, "How long a request may take that names no deadline of its own",
-    "what an interactive caller will wait for at the most"
-}
-, {"hosts.*.start_timeout", time{[](draft & d) -> auto& {return d.host.start_timeout;
-}
-, shortest, longest
-}
-, "How long the process may take until it says that it is ready",
-    "Node starts in well under a second; ten allow for a cold disk and a loaded machine"
-}
-,
-
+    {"runtime.drain_timeout", time{in_file<&policy::drain_timeout>, shortest, longest},
+     "On shutdown: how long open requests may go on before the hosts are stopped",
+     "answers that come at all come within seconds, and who stops a service waits for it"},
+    {"hosts.*.extension", path{in_host<&host_policy::extension>},
+     "A folder with package.json, or a single .js, .mjs or .cjs file; a node host needs it",
+     "nothing runs that is not named"},
+    {"hosts.*.runtime", enumerated<in_host<&host_policy::runtime>>(runtimes),
+     "What runs the extension: Node with the bundled bootstrap, or a program that speaks the "
+     "protocol",
+     "most extensions are JavaScript"},
+    {"hosts.*.command", command{in_host<&host_policy::command>},
+     "With runtime = \"command\": the program and its arguments", "nothing runs that is not named"},
+    {"hosts.*.transport", enumerated<in_host<&host_policy::transport>>(transports),
+     "How host and backend are connected: an inherited socket, or two sockets with a path",
+     "an inherited socket has no name that another process could connect to"},
+    {"hosts.*.autostart", flag{in_host<&host_policy::autostart>},
+     "Whether the host starts with the runtime", "a host is named because it is wanted"},
+    {"hosts.*.permissions", permissions{in_host<&host_policy::permissions>},
+     "What the extension is granted; what holds is what its package.json asks for as well",
+     "nothing is granted unless it is written"},
+    {"hosts.*.strict_permissions", flag{in_host<&host_policy::strict_permissions>},
+     "Whether an extension that asks for more than it is granted is refused",
+     "an extension that runs with less is still useful, and the difference is reported"},
+    {"hosts.*.environment", environment{in_host<&host_policy::environment>},
+     "The environment variables of the process; it gets no others from here",
+     "the backend's own environment holds secrets"},
+    {"hosts.*.request_timeout", time{in_host<&host_policy::request_timeout>, shortest, longest},
+     "How long a request may take that names no deadline of its own",
+     "what an interactive caller will wait for at the most"},
+    {"hosts.*.start_timeout", time{in_host<&host_policy::start_timeout>, shortest, longest},
+     "How long the process may take until it says that it is ready",
+     "Node starts in well under a second; ten allow for a cold disk and a loaded machine"},
     {"hosts.*.filesystem.workspace", planned{}, "The folders that workspace.* means", ""},
     {"hosts.*.filesystem.read", planned{}, "What may be read", ""},
     {"hosts.*.filesystem.write", planned{}, "What may be written", ""},
     {"hosts.*.filesystem.deny", planned{}, "What may not be touched; it beats read and write", ""},
-
     {"hosts.*.rate_limit.requests_per_second", planned{}, "The host's steady rate of requests", ""},
     {"hosts.*.rate_limit.burst", planned{}, "How many requests may come at once", ""},
     {"hosts.*.rate_limit.per_type", planned{}, "Rates for single types of request", ""},
-
     {"hosts.*.restart.max_restarts",
-     count<std::uint32_t>{[](draft & d) -> auto& {return d.host.restart.max_restarts;
-}
-, 0, most_restarts
-}
-, "How often a failed host is started again within the window; 0 is never",
-    "a fault that three fresh starts don't mend is not transient"
-}
-, {"hosts.*.restart.window", time{[](draft & d) -> auto& {return d.host.restart.window;
-}
-, shortest, longest
-}
-, "How long a failure counts", "failures further apart than this are separate incidents"
-}
-, {"hosts.*.restart.backoff.initial",
-   time{[](draft & d) -> auto& {return d.host.restart.backoff_initial;
-}
-, 0ms, longest
-}
-, "The wait before the first restart",
-    "long enough for a port or a file lock to be released, short enough to go unnoticed"
-}
-, {"hosts.*.restart.backoff.factor",
-   fraction{[](draft & d) -> auto& {return d.host.restart.backoff_factor;
-}
-, 1, largest_factor
-}
-, "By what each further wait is longer than the one before",
-    "doubling: 1 s, 2 s, 4 s within the three restarts"
-}
-, {"hosts.*.restart.backoff.max", time{[](draft & d) -> auto& {return d.host.restart.backoff_max;
-}
-, 0ms, longest
-}
-, "The longest wait", "waiting longer does not help a user who watches"
-}
-, {"hosts.*.restart.backoff.jitter",
-   fraction{[](draft & d) -> auto& {return d.host.restart.backoff_jitter;
-}
-, 0, 1
-}
-, "Each wait is multiplied by a random number in [1 - jitter, 1 + jitter]",
-    "spreads hosts that fell together, without making a wait surprising"
-}
-, {"hosts.*.restart.reset_after", time{[](draft & d) -> auto& {return d.host.restart.reset_after;
-}
-, 0ms, longest
-}
-, "So long of stable running forgets all earlier failures",
-    "an extension that served for this long has started properly"
-}
-, {"hosts.*.restart.never_on_exit_codes",
-   exit_codes{[](draft & d) -> auto& {return d.host.restart.never_on_exit_codes;
-}
-, 0, largest_exit_code
-}
-, "Exit codes after which the host is not started again",
-    "only the extension's author knows which of its exits are final"
-}
-,
-
+     count<std::uint32_t>{in_host<&host_policy::restart, &restart_policy::max_restarts>, 0,
+                          most_restarts},
+     "How often a failed host is started again within the window; 0 is never",
+     "a fault that three fresh starts don't mend is not transient"},
+    {"hosts.*.restart.window",
+     time{in_host<&host_policy::restart, &restart_policy::window>, shortest, longest},
+     "How long a failure counts", "failures further apart than this are separate incidents"},
+    {"hosts.*.restart.backoff.initial",
+     time{in_host<&host_policy::restart, &restart_policy::backoff_initial>, 0ms, longest},
+     "The wait before the first restart",
+     "long enough for a port or a file lock to be released, short enough to go unnoticed"},
+    {"hosts.*.restart.backoff.factor",
+     fraction{in_host<&host_policy::restart, &restart_policy::backoff_factor>, 1, largest_factor},
+     "By what each further wait is longer than the one before",
+     "doubling: 1 s, 2 s, 4 s within the three restarts"},
+    {"hosts.*.restart.backoff.max",
+     time{in_host<&host_policy::restart, &restart_policy::backoff_max>, 0ms, longest},
+     "The longest wait", "waiting longer does not help a user who watches"},
+    {"hosts.*.restart.backoff.jitter",
+     fraction{in_host<&host_policy::restart, &restart_policy::backoff_jitter>, 0, 1},
+     "Each wait is multiplied by a random number in [1 - jitter, 1 + jitter]",
+     "spreads hosts that fell together, without making a wait surprising"},
+    {"hosts.*.restart.reset_after",
+     time{in_host<&host_policy::restart, &restart_policy::reset_after>, 0ms, longest},
+     "So long of stable running forgets all earlier failures",
+     "an extension that served for this long has started properly"},
+    {"hosts.*.restart.never_on_exit_codes",
+     exit_codes{in_host<&host_policy::restart, &restart_policy::never_on_exit_codes>, 0,
+                largest_exit_code},
+     "Exit codes after which the host is not started again",
+     "only the extension's author knows which of its exits are final"},
     {"hosts.*.health.ping_interval", planned{}, "How often the host is asked whether it lives", ""},
     {"hosts.*.health.unresponsive_after", planned{}, "Silence after which an event says so", ""},
     {"hosts.*.health.kill_after", planned{}, "Silence after which the host is killed", ""},
-
     {"hosts.*.stop.deactivate_timeout",
-     time{[](draft & d) -> auto& {return d.host.stop.deactivate_timeout;
-}
-, shortest, longest
-}
-, "How long the extension's own deactivate may take", "time for it to flush what it holds"
-}
-, {"hosts.*.stop.term_timeout", time{[](draft & d) -> auto& {return d.host.stop.term_timeout;
-}
-, shortest, longest
-}
-, "Time between SIGTERM and SIGKILL",
-    "as systemd and Kubernetes users know it, shortened for interactive use"
-}
-,
-
+     time{in_host<&host_policy::stop, &stop_policy::deactivate_timeout>, shortest, longest},
+     "How long the extension's own deactivate may take", "time for it to flush what it holds"},
+    {"hosts.*.stop.term_timeout",
+     time{in_host<&host_policy::stop, &stop_policy::term_timeout>, shortest, longest},
+     "Time between SIGTERM and SIGKILL",
+     "as systemd and Kubernetes users know it, shortened for interactive use"},
     {"hosts.*.limits.memory", planned{}, "Memory of the host and all its processes", ""},
     {"hosts.*.limits.cpu_percent", planned{}, "Share of one core", ""},
     {"hosts.*.limits.cpu_time", planned{}, "CPU time in total", ""},
@@ -237,51 +158,30 @@ constexpr key table[] = {{"runtime.name", name{[](draft & d) -> auto& {return d.
     {"hosts.*.limits.network_requests", planned{}, "Brokered network requests in total", ""},
     {"hosts.*.limits.output_rate", planned{}, "Bytes a second of stdout and stderr", ""},
     {"hosts.*.limits.in_flight",
-     count<std::size_t>{[](draft & d) -> auto& {return d.host.limits.in_flight;
-}
-, 1, most_in_flight
-}
-, "Open requests in each direction; one more is refused",
-    "four times what a busy editor session was seen to have open; bounds memory"
-}
-, {"hosts.*.limits.frame", size{[](draft & d) -> auto& {return d.host.limits.frame;
-}
-, smallest_frame, defaults::frame
-}
-, "Bytes of one frame, without its length prefix", "the wire protocol's own limit"
-}
-,
-
-    {"hosts.*.sandbox.require", enumerated < [](draft& d) -> auto& {return d.host.require;
-}
-> (tiers),
-    "The least containment with which the host may start. This version can't contain a host: only "
-    "\"none\" loads, and has to be written",
-    "nobody may believe to be contained who is not"
-}
-, {"hosts.*.sandbox.network", planned{}, "Whether it may reach the network itself", ""},
+     count<std::size_t>{in_host<&host_policy::limits, &host_limits::in_flight>, 1, most_in_flight},
+     "Open requests in each direction; one more is refused",
+     "four times what a busy editor session was seen to have open; bounds memory"},
+    {"hosts.*.limits.frame",
+     size{in_host<&host_policy::limits, &host_limits::frame>, smallest_frame, defaults::frame},
+     "Bytes of one frame, without its length prefix", "the wire protocol's own limit"},
+    {"hosts.*.sandbox.require", enumerated<in_host<&host_policy::require>>(tiers),
+     "The least containment with which the host may start. This version can't contain a host: only "
+     "\"none\" loads, and has to be written",
+     "nobody may believe to be contained who is not"},
+    {"hosts.*.sandbox.network", planned{}, "Whether it may reach the network itself", ""},
     {"hosts.*.sandbox.file_write", planned{}, "Whether it may write files itself", ""},
     {"hosts.*.sandbox.strict_mode", planned{}, "No eval and no Function from strings", ""},
     {"hosts.*.sandbox.landlock", planned{}, "Whether Landlock guards its paths", ""},
     {"hosts.*.sandbox.seccomp", planned{}, "The filter of system calls", ""},
-
     {"hosts.*.integrity.interpreter_sha256", planned{}, "The interpreters that may run it", ""},
     {"hosts.*.integrity.extension_sha256", planned{}, "The hash of its files", ""},
-
-    {"requests", requests{[](draft & d) -> auto& {return d.file.requests;
-}
-}
-, "Requests that the embedder handles: type = permission that it needs. Other types are denied",
-    "nothing is allowed unless it is written"
-}
-,
-
+    {"requests", requests{in_file<&policy::requests>},
+     "Requests that the embedder handles: type = permission that it needs. Other types are denied",
+     "nothing is allowed unless it is written"},
     {"secrets.backend", planned{}, "Where secrets are kept", ""},
     {"secrets.cache_ttl", planned{}, "How long a secret stays in memory", ""},
-
     {"audit.file", planned{}, "Where the audit log is written", ""},
-}
-;
+};
 
 std::string in_quotes(std::string_view text) {
   return '"' + std::string{text} + '"';

@@ -26,6 +26,7 @@ function createLog(request) {
 /** The commands of one activation. */
 class Commands {
   #handlers = new Map();
+  #unanswered = new Set(); // announcements under way
   #request;
   #log;
 
@@ -65,10 +66,16 @@ class Commands {
     this.#announce('command-unregistered', name);
   }
 
+  /** Resolves once the backend knows of every command so far. */
+  async announced() {
+    await Promise.all(this.#unanswered);
+  }
+
   #announce(type, command) {
-    this.#request(type, { command }).catch(error => {
-      this.#log.warn(`${type} ${stringify(command)}: ${error.message}`);
-    });
+    const answered = this.#request(type, { command })
+      .catch(error => this.#log.warn(`${type} ${stringify(command)}: ${error.message}`))
+      .finally(() => this.#unanswered.delete(answered));
+    this.#unanswered.add(answered);
   }
 }
 

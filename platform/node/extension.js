@@ -109,6 +109,7 @@ class Extension {
       const exported = await load(this.#description);
       created = createContext({ id, manifest, request: this.#request });
       await exported.activate(created.context);
+      await created.commands.announced();
       this.#active = { exported, ...created };
     } catch (error) {
       if (created !== undefined) await release(created);

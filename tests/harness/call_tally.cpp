@@ -17,7 +17,8 @@ struct call_tally::counts {
   bool all_ended() const noexcept { return succeeded + failed == started; }
 };
 
-call_tally::call_tally() : counts_{std::make_shared<counts>()} {}
+call_tally::call_tally()
+    : counts_{std::make_shared<counts>()} {}
 
 std::shared_ptr<call_tally::ending> call_tally::expect() {
   std::lock_guard const lock{counts_->mutex};

@@ -10,8 +10,8 @@
 
 namespace bulkhead::testing {
 
-/// Counts how requests end. Every one(), given to a request as its completion token, must be called exactly once; a test asserts
-/// that with each_ended_once(). May be used by any number of threads.
+/// Counts how requests end. Every one(), given to a request as its completion token, must be called
+/// exactly once; a test asserts that with each_ended_once(). May be used by any number of threads.
 class call_tally {
 public:
   call_tally();

@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 /// Hands every line to a function.
 class line_sink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
-  explicit line_sink(std::function<void(std::string)> keep) : keep_{std::move(keep)} {}
+  explicit line_sink(std::function<void(std::string)> keep)
+      : keep_{std::move(keep)} {}
 
 private:
   void sink_it_(spdlog::details::log_msg const& message) override {
@@ -72,7 +73,8 @@ struct harness::record {
   std::vector<host_event> events;
   std::vector<std::string> lines;
 
-  template <class T> void keep(std::vector<T>& where, T what) {
+  template <class T>
+  void keep(std::vector<T>& where, T what) {
     std::lock_guard const lock{mutex};
     where.push_back(std::move(what));
     changed.notify_all();
@@ -110,9 +112,11 @@ harness::harness(boost::asio::io_context* loop, policy what)
       [kept = record_](host_event const& event) { kept->keep(kept->events, event); });
 }
 
-harness::harness(policy what) : harness{nullptr, std::move(what)} {}
+harness::harness(policy what)
+    : harness{nullptr, std::move(what)} {}
 
-harness::harness(boost::asio::io_context& loop, policy what) : harness{&loop, std::move(what)} {}
+harness::harness(boost::asio::io_context& loop, policy what)
+    : harness{&loop, std::move(what)} {}
 
 harness::harness(std::string_view toml, std::filesystem::path const& base)
     : harness{nullptr, [&] {
@@ -123,13 +127,17 @@ harness::harness(std::string_view toml, std::filesystem::path const& base)
 
 harness::~harness() = default;
 
-runtime& harness::operator*() noexcept { return *runtime_; }
+runtime& harness::operator*() noexcept {
+  return *runtime_;
+}
 
 host_handle harness::host(std::string_view id) {
   return runtime_->host(id.empty() ? runtime_->active_policy().hosts.front().id : id);
 }
 
-void harness::destroy() { runtime_.reset(); }
+void harness::destroy() {
+  runtime_.reset();
+}
 
 bool harness::start() {
   runtime_->start();
@@ -145,9 +153,8 @@ result<payload> harness::call(std::string type, json const& asked,
 
 result<payload> harness::call_host(std::string_view id, std::string type, json const& asked,
                                    std::chrono::milliseconds within) {
-  return outcome(
-      host(id).async_request(std::move(type), asked, within, boost::asio::use_future),
-      within + patience);
+  return outcome(host(id).async_request(std::move(type), asked, within, boost::asio::use_future),
+                 within + patience);
 }
 
 bool harness::wait_for(std::string_view id, host_state state, std::chrono::milliseconds within) {

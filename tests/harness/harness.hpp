@@ -15,17 +15,19 @@
 
 namespace bulkhead::testing {
 
-/// One host of a policy that is made in memory: a program that speaks the protocol, uncontained, with waits that suit a test.
+/// One host of a policy that is made in memory: a program that speaks the protocol, uncontained,
+/// with waits that suit a test.
 host_policy command_host(std::string id, std::vector<std::string> command);
 /// The same with Node and an extension.
 host_policy node_host(std::string id, std::filesystem::path extension);
 /// A policy of these hosts.
 policy policy_of(std::vector<host_policy> hosts);
-/// The beginning of a policy in TOML that needs no more than hosts: sandbox.require = "none" for all of them.
+/// The beginning of a policy in TOML that needs no more than hosts: sandbox.require = "none" for
+/// all of them.
 std::string policy_text(std::string_view hosts);
 
-/// A runtime on a state directory of its own, with everything that it reports kept: events and lines of log. May be used by
-/// any thread.
+/// A runtime on a state directory of its own, with everything that it reports kept: events and
+/// lines of log. May be used by any thread.
 class harness {
 public:
   /// Takes a policy without a state directory. Nothing is started yet.
@@ -45,7 +47,8 @@ public:
   /// Destroys the runtime, which kills its hosts.
   void destroy();
 
-  /// Starts the hosts and waits until every one that starts by itself is Running. False: one is not in time.
+  /// Starts the hosts and waits until every one that starts by itself is Running. False: one is not
+  /// in time.
   bool start();
   /// Sends a request and waits for its end, with `within` as its deadline.
   result<payload> call(std::string type, json const& asked = boost::json::object{},

@@ -12,8 +12,7 @@ temporary_directory::temporary_directory() {
   // Short, because a socket's path is.
   auto pattern = (std::filesystem::temp_directory_path() / "bh-XXXXXX").string();
   if (!::mkdtemp(pattern.data()))
-    throw std::filesystem::filesystem_error{"mkdtemp", pattern,
-                                            {errno, std::generic_category()}};
+    throw std::filesystem::filesystem_error{"mkdtemp", pattern, {errno, std::generic_category()}};
   path_ = pattern;
 }
 

@@ -5,7 +5,8 @@
 
 namespace bulkhead::testing {
 
-/// A new, empty directory of mode 0700 below the system's folder for such things; removed with all it holds by the destructor.
+/// A new, empty directory of mode 0700 below the system's folder for such things; removed with all
+/// it holds by the destructor.
 class temporary_directory {
 public:
   /// Throws std::filesystem::filesystem_error.

@@ -313,8 +313,8 @@ TEST_CASE("run shows a table on a terminal, in colour unless NO_COLOR is set", "
     auto const ended = served.wait();
     CAPTURE(ended.output);
     CHECK(ended.exit_code == 0);
-    CHECK(contains(ended.output, "host  state       pid"));
-    CHECK(contains(ended.output, "\x1b[2A"));
+    CHECK(contains(ended.output, " host  state       pid    up    restarts"));
+    CHECK(contains(ended.output, "\x1b[3A"));
     CHECK(contains(ended.output, "\x1b[32m") == colours);
   }
 }

@@ -20,9 +20,13 @@ using test_hosts::serving_host;
 
 namespace {
 
-bool is_running(int pid) { return ::kill(pid, 0) == 0; }
+bool is_running(int pid) {
+  return ::kill(pid, 0) == 0;
+}
 
-auto shut_down(harness& run) { return outcome(run->async_shutdown(use_future)); }
+auto shut_down(harness& run) {
+  return outcome(run->async_shutdown(use_future));
+}
 
 } // namespace
 
@@ -72,9 +76,9 @@ TEST_CASE("starts, stops and requests of many threads at once never hang") {
 }
 
 TEST_CASE("a callback gets what happened") {
+  std::promise<std::string> said;
   harness run{only(serving_host())};
   REQUIRE(run.start());
-  std::promise<std::string> said;
   run.host().async_request("echo", json("x"), 5s, [&](std::exception_ptr failed, payload reply) {
     said.set_value(failed ? error_from(failed).what() : std::string{reply.text()});
   });
@@ -217,9 +221,9 @@ TEST_CASE("a shutdown waits no longer than its drain timeout") {
 }
 
 TEST_CASE("every subscriber sees every event, in order") {
-  harness run{only(serving_host())};
   std::vector<std::string> one;
   std::vector<std::string> two;
+  harness run{only(serving_host())};
   run->on_event([&](host_event const& event) { one.push_back(to_string(event)); });
   run->on_event([&](host_event const& event) { two.push_back(to_string(event)); });
   REQUIRE(run.start());

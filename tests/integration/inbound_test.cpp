@@ -13,7 +13,8 @@ using test_hosts::raw_host;
 
 namespace {
 
-/// A policy with one host that may do what needs commands.execute, and one type of request that needs it.
+/// A policy with one host that may do what needs commands.execute, and one type of request that
+/// needs it.
 policy that_may_ask(host_policy host) {
   host.permissions.insert(permission::commands_execute);
   auto what = only(std::move(host));
@@ -159,10 +160,10 @@ TEST_CASE("a handler's progress comes before its reply") {
 }
 
 TEST_CASE("a host can take its request back") {
-  harness run{that_may_ask(raw_host({"ready", R"(frame:{"id":"taken","type":"work","payload":{}})",
-                                     R"(frame:{"id":"","type":"cancel","payload":{"id":"taken"}})",
-                                     "serve"}))};
   std::promise<bool> cancelled;
+  harness run{that_may_ask(
+      raw_host({"ready", R"(frame:{"id":"taken","type":"work","payload":{}})",
+                R"(frame:{"id":"","type":"cancel","payload":{"id":"taken"}})", "serve"}))};
   run->on_request("work", [&](request asked) -> awaitable<json> {
     try {
       co_await forever();
@@ -182,7 +183,7 @@ TEST_CASE("past the cap on a host's open requests further ones are refused") {
   run->on_request("work", [](request) -> awaitable<json> {
     boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 50ms};
     co_await timer.async_wait(boost::asio::use_awaitable);
-    co_return json{};
+    co_return boost::json::object{};
   });
   REQUIRE(run.start());
   auto const counts = run.wait_for_log("stdout: flood");
@@ -193,10 +194,10 @@ TEST_CASE("past the cap on a host's open requests further ones are refused") {
 }
 
 TEST_CASE("an answer to a host that is gone goes nowhere") {
-  harness run{that_may_ask(
-      raw_host({"ready", R"(frame:{"id":"a","type":"work","payload":{}})", "take", "exit:1"}))};
   std::promise<request> came;
   auto seen = came.get_future();
+  harness run{that_may_ask(
+      raw_host({"ready", R"(frame:{"id":"a","type":"work","payload":{}})", "take", "exit:1"}))};
   run->on_request("work", [&, first = true](request asked) mutable -> awaitable<json> {
     if (std::exchange(first, false))
       came.set_value(asked);

@@ -12,7 +12,9 @@ using test_hosts::stop;
 
 namespace {
 
-bool is_running(int pid) { return ::kill(pid, 0) == 0; }
+bool is_running(int pid) {
+  return ::kill(pid, 0) == 0;
+}
 
 host_policy without_restarts(host_policy host) {
   host.restart.max_restarts = 0;
@@ -33,10 +35,12 @@ reason first_end(harness& run) {
 TEST_CASE("a Node extension is started, activated, called and stopped") {
   harness run{only(test_hosts::echo_extension())};
   REQUIRE(run.start());
-  auto const reply = outcome(run.host().async_command("echo", {"hello", 7}, boost::asio::use_future));
+  auto const reply =
+      outcome(run.host().async_command("echo", {"hello", 7}, boost::asio::use_future));
   REQUIRE(reply);
   CHECK(*reply == json{"hello", 7});
-  CHECK(run.wait_for_event([](auto const& event) { return event.kind == host_event_kind::activated; }));
+  CHECK(run.wait_for_event(
+      [](auto const& event) { return event.kind == host_event_kind::activated; }));
   auto const pid = run.host().status().pid;
   CHECK(is_running(pid));
   REQUIRE(stop(run.host()));
@@ -54,15 +58,15 @@ TEST_CASE("a failed activation is an event, and the host keeps running") {
   REQUIRE(failed);
   CHECK(failed->detail.find("no licence key") != std::string::npos);
   CHECK(run.host().status().state == host_state::Running);
-  auto const refused = outcome(run.host().async_command("unreachable", {}, boost::asio::use_future));
+  auto const refused =
+      outcome(run.host().async_command("unreachable", {}, boost::asio::use_future));
   REQUIRE(!refused);
   CHECK(refused.error().remote_code() == "activation_failed");
 }
 
 TEST_CASE("a host in any language is started and called") {
   harness run{only(command_host(
-      "python",
-      {test_hosts::python(), (test_hosts::folder / "hosts/python_host.py").string()}))};
+      "python", {test_hosts::python(), (test_hosts::folder / "hosts/python_host.py").string()}))};
   REQUIRE(run.start());
   auto const reply = outcome(run.host().async_command("upper", {"hello"}, boost::asio::use_future));
   REQUIRE(reply);

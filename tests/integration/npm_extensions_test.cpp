@@ -62,9 +62,9 @@ void check_through_call(std::string const& extension, std::string const& command
                         sources const& input, sources const& expected) {
   testing::temporary_directory folder;
   auto const policy = folder.write("policy.toml", policy_for(extension));
-  json all{boost::json::object_kind};
+  boost::json::object all;
   for (auto const& [name, text] : input)
-    all.as_object().emplace(name, text);
+    all.emplace(name, text);
 
   auto const ran = testing::run_command({BULKHEAD_TEST_COMMAND, "call", policy.string(), "tool", command, "-"},
                                         boost::json::serialize(all));

@@ -30,9 +30,10 @@ error launch_error(harness& run) {
 } // namespace
 
 TEST_CASE("a host on two named sockets is served in both directions") {
-  auto const [name, host] = GENERATE(
-      std::pair{"any language", raw_host({"ready", R"(ask:log {"message":"over its own"})", "serve"})},
-      std::pair{"Node", test_hosts::echo_extension()});
+  auto const [name, host] =
+      GENERATE(std::pair{"any language",
+                         raw_host({"ready", R"(ask:log {"message":"over its own"})", "serve"})},
+               std::pair{"Node", test_hosts::echo_extension()});
   INFO(name);
   auto const is_node = host.runtime == host_runtime::node;
   harness run{only(on_named_sockets(host))};

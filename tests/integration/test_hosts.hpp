@@ -10,16 +10,20 @@
 
 // What a failed check shows of our own types.
 namespace Catch {
-template <> struct StringMaker<bulkhead::errc> {
+template <>
+struct StringMaker<bulkhead::errc> {
   static std::string convert(bulkhead::errc code) { return std::string{to_string(code)}; }
 };
-template <> struct StringMaker<bulkhead::reason> {
+template <>
+struct StringMaker<bulkhead::reason> {
   static std::string convert(bulkhead::reason why) { return std::string{to_string(why)}; }
 };
-template <> struct StringMaker<bulkhead::host_state> {
+template <>
+struct StringMaker<bulkhead::host_state> {
   static std::string convert(bulkhead::host_state state) { return std::string{to_string(state)}; }
 };
-template <class T> struct StringMaker<boost::system::result<T, bulkhead::error>> {
+template <class T>
+struct StringMaker<boost::system::result<T, bulkhead::error>> {
   static std::string convert(bulkhead::result<T> const& ended) {
     if (!ended)
       return ended.error().what();
@@ -36,7 +40,8 @@ namespace test_hosts {
 
 inline std::filesystem::path const folder{BULKHEAD_TEST_SOURCE_DIR "/tests/integration"};
 
-/// The system's own: a version manager's python3 is a script that needs the environment which a host does not get.
+/// The system's own: a version manager's python3 is a script that needs the environment which a
+/// host does not get.
 inline std::string python() {
   if (!std::filesystem::exists("/usr/bin/python3"))
     FAIL("this test needs /usr/bin/python3: run  tools/bootstrap --for-tests");

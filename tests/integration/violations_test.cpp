@@ -50,35 +50,46 @@ breach const after_ready[] = {
     {"a length that ends early", errc::frame_truncated, {"hex:0000", "close"}},
     {"text that is not JSON", errc::json_syntax, {"frame:nonsense"}},
     {"a byte order mark", errc::json_syntax, {"bytes:efbbbf7b7d"}},
-    {"bytes behind the object", errc::json_trailing,
+    {"bytes behind the object",
+     errc::json_trailing,
      {R"(frame:{"id":"a","type":"log","payload":{}} x)"}},
-    {"bytes that are not UTF-8", errc::json_encoding,
+    {"bytes that are not UTF-8",
+     errc::json_encoding,
      {"bytes:7b226964223a22ff222c2274797065223a226c6f67222c227061796c6f6164223a7b7d7d"}},
-    {"a lone surrogate", errc::json_encoding,
+    {"a lone surrogate",
+     errc::json_encoding,
      {R"(frame:{"id":"a","type":"log","payload":"\ud800"})"}},
-    {"a key twice", errc::json_duplicate_key,
+    {"a key twice",
+     errc::json_duplicate_key,
      {R"(frame:{"id":"a","type":"log","payload":{"k":1,"k":2}})"}},
-    {"a number that does not fit", errc::json_number,
+    {"a number that does not fit",
+     errc::json_number,
      {R"(frame:{"id":"a","type":"log","payload":1e999})"}},
     {"a frame without a payload", errc::envelope_invalid, {R"(frame:{"id":"a","type":"log"})"}},
-    {"a frame with a fourth member", errc::envelope_invalid,
+    {"a frame with a fourth member",
+     errc::envelope_invalid,
      {R"(frame:{"id":"a","type":"log","payload":{},"__proto__":{}})"}},
-    {"an id that is not a string", errc::envelope_invalid,
+    {"an id that is not a string",
+     errc::envelope_invalid,
      {R"(frame:{"id":1,"type":"log","payload":{}})"}},
     {"a second ready message", errc::ready_twice, {ready_frame}},
     {"a descriptor that nobody asked for", errc::unexpected_descriptor, {"descriptor"}},
-    {"replies without end to requests that are not open", errc::unknown_reply,
+    {"replies without end to requests that are not open",
+     errc::unknown_reply,
      {"reply-unknown:50"}},
 };
 
 breach const before_ready[] = {
     {"a request", errc::not_ready, {R"(frame:{"id":"a","type":"log","payload":{}})"}},
     {"a notification", errc::not_ready, {R"(frame:{"id":"","type":"cancel","payload":{}})"}},
-    {"a ready message that says no", errc::ready_invalid,
+    {"a ready message that says no",
+     errc::ready_invalid,
      {R"(frame:{"id":"a","type":"extension-host-ready","payload":{"ready":false}})"}},
-    {"a ready message of another version", errc::ready_invalid,
+    {"a ready message of another version",
+     errc::ready_invalid,
      {R"(frame:{"id":"a","type":"extension-host-ready","payload":{"ready":true,"protocol":2}})"}},
-    {"a ready message that is no object", errc::ready_invalid,
+    {"a ready message that is no object",
+     errc::ready_invalid,
      {R"(frame:{"id":"a","type":"extension-host-ready","payload":[]})"}},
 };
 
@@ -92,11 +103,13 @@ TEST_CASE("a breach of the protocol cuts its host off, with the breach's code, a
       is_cut_off_for(each.code, std::move(steps));
     }
   for (auto const& each : before_ready)
-    DYNAMIC_SECTION("before ready: " << each.what) { is_cut_off_for(each.code, each.steps); }
+    DYNAMIC_SECTION("before ready: " << each.what) {
+      is_cut_off_for(each.code, each.steps);
+    }
   SECTION("nesting without end") {
-    is_cut_off_for(errc::json_syntax, {"ready", "deep:1000"}); // an array is no message
-    is_cut_off_for(errc::json_depth,
-                   {"ready", R"(frame:{"id":"a","type":"log","payload":)" + std::string(100'000, '[')});
+    is_cut_off_for(errc::json_depth, {"ready", "deep:1000"});
+    is_cut_off_for(errc::json_depth, {"ready", R"(frame:{"id":"a","type":"log","payload":)" +
+                                                   std::string(100'000, '[')});
   }
 }
 
@@ -119,9 +132,8 @@ TEST_CASE("a host that was cut off is started again") {
 }
 
 TEST_CASE("frames may come in pieces") {
-  harness run{test_hosts::only(
-      raw_host({"ready", R"(split:{"id":"a","type":"log","payload":{"message":"in pieces"}})",
-                "serve"}))};
+  harness run{test_hosts::only(raw_host(
+      {"ready", R"(split:{"id":"a","type":"log","payload":{"message":"in pieces"}})", "serve"}))};
   REQUIRE(run.start());
   CHECK(run.wait_for_log("in pieces"));
 }
@@ -153,8 +165,8 @@ TEST_CASE("an id that is in use is a violation") {
   host.permissions.insert(permission::commands_execute);
   auto what = test_hosts::only(std::move(host));
   what.requests.emplace("slow", permission::commands_execute);
-  harness run{std::move(what)};
   std::vector<bulkhead::request> open;
+  harness run{std::move(what)};
   run->on_request("slow", [&open](bulkhead::request asked) -> boost::asio::awaitable<json> {
     open.push_back(asked);
     boost::asio::steady_timer forever{co_await boost::asio::this_coro::executor};

@@ -11,6 +11,7 @@
 #include <bulkhead/runtime.hpp>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/parse.hpp>
@@ -87,11 +88,14 @@ private:
       return;
     ended_ = ended ? exit_done : exit_failed;
     start_timer_.cancel();
-    if (ended)
-      std::cout << json_text(*ended) << std::endl;
-    else
-      report(ended.error());
-    host_.async_stop([this](std::exception_ptr, host_state) { loop_.stop(); });
+    // Later: what came along with the reply, such as the commands' names, has then been taken in.
+    boost::asio::post(loop_, [this, ended = std::move(ended)] {
+      if (ended)
+        std::cout << json_text(*ended) << std::endl;
+      else
+        report(ended.error());
+      host_.async_stop([this](std::exception_ptr, host_state) { loop_.stop(); });
+    });
   }
 
   void report(error const& failed) const {

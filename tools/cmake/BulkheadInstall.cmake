@@ -13,6 +13,8 @@ foreach(header ${bulkhead_front_headers})
     install(FILES ${header} DESTINATION "${header_dir}")
   endif()
 endforeach()
+install(FILES tools/completion/bulkhead.bash RENAME bulkhead
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
 install(FILES platform/node/bulkhead.d.ts DESTINATION "${CMAKE_INSTALL_DATADIR}/bulkhead")
 
 set(installed_targets bulkhead)

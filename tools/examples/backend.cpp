@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 
 /// A handler is a coroutine of Asio's (or a plain function) and runs on the runtime's loop.
 boost::asio::awaitable<bulkhead::json> show_message(bulkhead::request asked) {
-  std::cout << asked.host() << " says: " << asked.payload().at("message").as_string() << std::endl;
+  std::cout << asked.host() << " says: " << asked.payload().at("message").as_string().c_str()
+            << std::endl;
   co_return bulkhead::json{{"shown", true}};
 }
 
@@ -30,8 +31,8 @@ void greet(std::string const& policy_path) {
 
   // Any completion token will do: use_future here, use_awaitable in a coroutine, or a callback.
   auto greeter = hosts.host("greeter");
-  auto answer = greeter.async_command("greet", {"world"}, 10s, boost::asio::use_future);
-  std::cout << "greeter answers: " << answer.get() << std::endl;
+  auto answer = greeter.async_command("greet", {"world"}, 10s, boost::asio::use_future).get();
+  std::cout << "greeter answers: " << answer << std::endl;
 
   hosts.async_shutdown(boost::asio::use_future).get();
 }

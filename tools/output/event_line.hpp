@@ -14,7 +14,7 @@ std::string time_text(std::chrono::system_clock::time_point when);
 /// `2026-02-03T04:05:06.789Z greeter: Starting -> Running (ready), pid 412`; escaped.
 std::string event_line(host_event const& event);
 
-/// The event with the members that docs/command.md lists.
+/// The event with the members that `bulkhead run --help` lists.
 json event_json(host_event const& event);
 
 } // namespace bulkhead::tool

@@ -13,7 +13,9 @@ constexpr std::size_t column_count = 7;
 using row = std::array<std::string, column_count>;
 using widths = std::array<std::size_t, column_count>;
 
-constexpr std::size_t state_column = 1;
+/// Wide enough for what mostly comes (the longest state, a pid, minutes of uptime), so that columns
+/// don't jump while hosts start and stop.
+constexpr widths least_widths{0, 10, 5, 4, 0, 0, 0};
 constexpr std::string_view nothing = "–";
 constexpr std::string_view gap = "  ";
 
@@ -109,9 +111,7 @@ std::vector<std::string> host_table(std::span<host_status const> hosts,
   for (auto const& host : hosts.first(shown))
     rows.push_back(row_of(host, now));
 
-  widths wide{};
-  // The longest state's, so that the columns behind it don't move when a state changes.
-  wide[state_column] = to_string(host_state::Restarting).size();
+  auto wide = least_widths;
   for (auto const& cells : rows)
     for (std::size_t i = 0; i < column_count; ++i)
       wide[i] = std::max(wide[i], width_of(cells[i]));

@@ -85,8 +85,8 @@ def descriptor(_):
 def flood(count):
     """So many requests at once, and then all their answers."""
     outgoing.sendall(b"".join(raw(f"f{i}", "work", i) for i in range(int(count))))
-    kinds = [read(outgoing) for _ in range(int(count))]
-    codes = [kind["payload"].get("code", "reply") for kind in kinds]
+    answers = [read(outgoing) for _ in range(int(count))]
+    codes = [answer["payload"].get("code", "reply") for answer in answers]
     say("flood", json.dumps({code: codes.count(code) for code in set(codes)}))
 
 

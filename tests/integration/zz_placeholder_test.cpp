@@ -1,1 +1,0 @@
-#include <bulkhead/harness/catch2.hpp>

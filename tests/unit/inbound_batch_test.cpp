@@ -1,0 +1,40 @@
+#include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/messages/inbound_batch.hpp>
+
+#include <string>
+
+using namespace bulkhead;
+
+TEST_CASE("a batch owns the bytes of its requests") {
+  inbound_batch batch{"host", 3};
+  {
+    std::string const id = "an id that is longer than any small string";
+    std::string const payload = R"({"n":1})";
+    batch.add(id, id, "work", "work", payload);
+    batch.add("\\u0061", "a", "t\\u0061", "ta", "null");
+  }
+  CHECK(batch.host() == "host");
+  CHECK(batch.generation() == 3);
+  REQUIRE(batch.size() == 2);
+  CHECK(batch.id(0) == "an id that is longer than any small string");
+  CHECK(batch.raw_id(0) == batch.id(0));
+  CHECK(batch.type(0) == "work");
+  CHECK(batch.payload(0) == R"({"n":1})");
+  CHECK(batch.raw_id(1) == "\\u0061");
+  CHECK(batch.id(1) == "a");
+  CHECK(batch.raw_type(1) == "t\\u0061");
+  CHECK(batch.type(1) == "ta");
+  CHECK(batch.payload(1) == "null");
+}
+
+TEST_CASE("what nobody decided on is denied") {
+  inbound_batch batch{"host", 1};
+  for (int i = 0; i < 3; ++i)
+    batch.add("1", "1", "work", "work", "{}");
+  batch.admit(1);
+  batch.deny(2, "clipboard.read");
+  CHECK(batch.decision(0) == verdict::permission_denied);
+  CHECK(batch.decision(1) == verdict::admitted);
+  CHECK(batch.decision(2) == verdict::permission_denied);
+  CHECK(batch.missing(2) == "clipboard.read");
+}
