@@ -41,7 +41,8 @@ public:
 };
 
 /// Type-erased void(std::exception_ptr, T), called exactly once.
-template <class T> using completion = std::function<void(result<T>)>;
+template <class T>
+using completion = std::function<void(result<T>)>;
 
 /// What a callback makes of the std::exception_ptr that it got.
 inline error error_from(std::exception_ptr const& failed) {
@@ -60,21 +61,23 @@ inline error error_from(std::exception_ptr const& failed) {
 result<json> command_result(payload const& reply);
 
 /// Keeps a completion handler with its executor alive until it is called there.
-template <class Handler> class pending_handler {
+template <class Handler>
+class pending_handler {
 public:
-  using executor = boost::asio::associated_executor_t<Handler, boost::asio::io_context::executor_type>;
+  using executor =
+      boost::asio::associated_executor_t<Handler, boost::asio::io_context::executor_type>;
 
   pending_handler(Handler handler, boost::asio::io_context::executor_type fallback)
       : executor_{boost::asio::get_associated_executor(handler, fallback)}
       , handler_{std::move(handler)} {}
 
-  template <class... Results> void operator()(Results... results) {
+  template <class... Results>
+  void operator()(Results... results) {
     auto const where = executor_.get_executor();
-    boost::asio::dispatch(
-        where, [handler = std::move(handler_), work = std::move(executor_),
-                   ... results = std::move(results)]() mutable {
-          std::move(handler)(std::move(results)...);
-        });
+    boost::asio::dispatch(where, [handler = std::move(handler_), work = std::move(executor_),
+                                  ... results = std::move(results)]() mutable {
+      std::move(handler)(std::move(results)...);
+    });
   }
 
   Handler& handler() noexcept { return handler_; }
@@ -85,7 +88,8 @@ private:
 };
 
 /// A completion token's handler as the end of a call.
-template <class T, class Handler> class token_call_handler final : public call_handler {
+template <class T, class Handler>
+class token_call_handler final : public call_handler {
 public:
   token_call_handler(Handler handler, boost::asio::io_context::executor_type fallback)
       : pending_{std::move(handler), fallback} {}

@@ -36,11 +36,12 @@ private:
   platform::socket_pair sockets_;
 };
 
-/// Two named sockets in the runtime's private directory: the host listens on one and the backend on the other.
+/// Two named sockets in the runtime's private directory: the host listens on one and the backend on
+/// the other.
 class named_sockets_setup final : public connection_setup {
 public:
   named_sockets_setup(platform::run_directory& place, std::uint64_t generation,
-                          boost::asio::any_io_executor executor)
+                      boost::asio::any_io_executor executor)
       : place_{place}
       , host_listens_{"h" + std::to_string(generation)}
       , backend_listens_{"b" + std::to_string(generation)}
@@ -58,7 +59,9 @@ public:
     if (!listening)
       return listening.error();
     listening_ = std::move(*listening);
-    auto const url = [&](std::string const& name) { return "ipc://" + (place_.path() / name).string(); };
+    auto const url = [&](std::string const& name) {
+      return "ipc://" + (place_.path() / name).string();
+    };
     spec.environment.insert_or_assign("DSCODE_IPC_URL", url(host_listens_));
     spec.environment.insert_or_assign("DSCODE_INCOMING_IPC_URL", url(backend_listens_));
     return {};
@@ -66,13 +69,12 @@ public:
 
   void connect(pid_t pid, connect_handler on_connect) override {
     on_connect_ = std::move(on_connect);
-    acceptor_.emplace(executor_, std::move(listening_), pid, [this](result<platform::unique_fd> got) {
-      arrived(std::move(got), sockets_.incoming);
-    });
-    connector_.emplace(executor_, place_.path() / host_listens_, pid,
-                       [this](result<platform::unique_fd> got) {
-                         arrived(std::move(got), sockets_.requests);
-                       });
+    acceptor_.emplace(
+        executor_, std::move(listening_), pid,
+        [this](result<platform::unique_fd> got) { arrived(std::move(got), sockets_.incoming); });
+    connector_.emplace(
+        executor_, place_.path() / host_listens_, pid,
+        [this](result<platform::unique_fd> got) { arrived(std::move(got), sockets_.requests); });
   }
 
 private:
@@ -100,9 +102,9 @@ private:
 } // namespace
 
 std::unique_ptr<connection_setup> make_connection_setup(host_policy const& host,
-                                                    platform::run_directory& place,
-                                                    std::uint64_t generation,
-                                                    boost::asio::any_io_executor executor) {
+                                                        platform::run_directory& place,
+                                                        std::uint64_t generation,
+                                                        boost::asio::any_io_executor executor) {
   if (host.transport == host_transport::sockets)
     return std::make_unique<named_sockets_setup>(place, generation, std::move(executor));
   return std::make_unique<socketpair_setup>();

@@ -12,8 +12,8 @@
 
 namespace bulkhead {
 
-/// How one process of a host gets connected (docs/protocol.md): prepared before it starts, connected afterwards. One object a start.
-/// Destroying it cancels. Loop thread.
+/// How one process of a host gets connected (docs/protocol.md): prepared before it starts,
+/// connected afterwards. One object a start. Destroying it cancels. Loop thread.
 class connection_setup {
 public:
   /// Called once, maybe from inside connect(), unless the transport is destroyed before.
@@ -27,10 +27,11 @@ public:
   virtual void connect(pid_t pid, connect_handler on_connect) = 0;
 };
 
-/// The one that the policy names. `place` is where named sockets go; `generation` keeps their names apart.
+/// The one that the policy names. `place` is where named sockets go; `generation` keeps their names
+/// apart.
 std::unique_ptr<connection_setup> make_connection_setup(host_policy const& host,
-                                                    platform::run_directory& place,
-                                                    std::uint64_t generation,
-                                                    boost::asio::any_io_executor executor);
+                                                        platform::run_directory& place,
+                                                        std::uint64_t generation,
+                                                        boost::asio::any_io_executor executor);
 
 } // namespace bulkhead

@@ -9,7 +9,8 @@
 
 namespace bulkhead {
 
-/// Everything that belongs to one host of a runtime. Complete before the first message is sent, and then never changed.
+/// Everything that belongs to one host of a runtime. Complete before the first message is sent, and
+/// then never changed.
 struct host_entry {
   host_policy const& policy;
   std::shared_ptr<host_record> record;

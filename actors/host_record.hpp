@@ -10,8 +10,8 @@
 
 namespace bulkhead {
 
-/// What everybody may know of one host, without asking its supervisor. The supervisor alone writes the state, the connection alone the counters;
-/// any thread reads. It lives as long as the runtime.
+/// What everybody may know of one host, without asking its supervisor. The supervisor alone writes
+/// the state, the connection alone the counters; any thread reads. It lives as long as the runtime.
 class host_record {
 public:
   explicit host_record(std::string id) { status_.host = std::move(id); }
@@ -40,7 +40,8 @@ public:
   }
 
   /// Changes what snapshot() shows; `change` takes a host_status&. Loop thread.
-  template <class Change> void update(Change change) {
+  template <class Change>
+  void update(Change change) {
     std::lock_guard lock{mutex_};
     change(status_);
     state_.store(status_.state, std::memory_order_release);

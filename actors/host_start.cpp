@@ -41,13 +41,15 @@ result<void> describe_program(host_policy const& host, std::filesystem::path con
     return program.error();
   spec.program = std::move(*program);
   spec.arguments.assign(host.command.begin() + 1, host.command.end());
-  spec.working_directory = policy_folder; // so that a command's arguments mean what the policy's paths mean
+  spec.working_directory =
+      policy_folder; // so that a command's arguments mean what the policy's paths mean
   return {};
 }
 
 } // namespace
 
-result<host_start> prepare_host_start(host_policy const& host, std::filesystem::path const& bootstrap,
+result<host_start> prepare_host_start(host_policy const& host,
+                                      std::filesystem::path const& bootstrap,
                                       std::filesystem::path const& policy_folder) {
   host_start start;
   if (auto const described = describe_extension(host, start); !described)

@@ -13,14 +13,17 @@ namespace bulkhead {
 /// What one start of a host needs, worked out from its policy and the machine as it is now.
 struct host_start {
   platform::process_spec spec; ///< without its connection
-  std::string extension_id;    ///< empty where no extension is named: then there is nothing to activate
-  permission_set held;         ///< what the extension may do
-  permission_set refused;      ///< what it asked for in vain
+  std::string
+      extension_id;       ///< empty where no extension is named: then there is nothing to activate
+  permission_set held;    ///< what the extension may do
+  permission_set refused; ///< what it asked for in vain
 };
 
-/// Reads the extension's manifest and finds the interpreter or the command. `bootstrap` is the script that Node runs. Fails with
-/// extension_unusable, interpreter_missing, spawn_failed or a policy's code.
-result<host_start> prepare_host_start(host_policy const& host, std::filesystem::path const& bootstrap,
+/// Reads the extension's manifest and finds the interpreter or the command. `bootstrap` is the
+/// script that Node runs. Fails with extension_unusable, interpreter_missing, spawn_failed or a
+/// policy's code.
+result<host_start> prepare_host_start(host_policy const& host,
+                                      std::filesystem::path const& bootstrap,
                                       std::filesystem::path const& policy_folder);
 
 } // namespace bulkhead

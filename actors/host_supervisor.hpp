@@ -43,7 +43,8 @@ struct host_supervisor_state {
   std::optional<supervisor_surroundings> around;
   std::optional<restart_budget> budget;
 
-  // What happened and was not dealt with yet. The one coroutine that lives from start() to the end takes it from here.
+  // What happened and was not dealt with yet. The one coroutine that lives from start() to the end
+  // takes it from here.
   std::deque<host_signal> signals;
   std::optional<completer<void>> waker;
 
@@ -59,7 +60,8 @@ struct host_supervisor_state {
   std::vector<caf::typed_response_promise<host_state>> stoppers;
 };
 
-/// Runs one host: starts it, starts it again within its budget, stops it. Every process has one coroutine's attention at a time.
+/// Runs one host: starts it, starts it again within its budget, stops it. Every process has one
+/// coroutine's attention at a time.
 host_supervisor_actor::behavior_type
 host_supervisor(host_supervisor_actor::stateful_pointer<host_supervisor_state> self,
                 supervisor_surroundings around);

@@ -17,8 +17,8 @@ namespace bulkhead {
 
 class host_link;
 
-/// One request of a host, open until it is answered once. An answer to a process that is gone goes nowhere. A notification is one that
-/// nobody waits for: its answers go nowhere too. Loop thread.
+/// One request of a host, open until it is answered once. An answer to a process that is gone goes
+/// nowhere. A notification is one that nobody waits for: its answers go nowhere too. Loop thread.
 class inbound_call {
 public:
   inbound_call(inbound_batch_ptr batch, std::size_t index, std::weak_ptr<host_link> link) noexcept;

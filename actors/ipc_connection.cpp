@@ -13,7 +13,8 @@ namespace {
 
 using connection_ptr = ipc_connection_actor::stateful_pointer<ipc_connection_state>;
 
-/// Sends batches to the guard for as long as it and this actor live; without one of them everything stays denied.
+/// Sends batches to the guard for as long as it and this actor live; without one of them everything
+/// stays denied.
 auto admission_through(connection_ptr self, permission_guard_actor const& guard) {
   return [link = std::weak_ptr{self->state.link},
           me = caf::actor_cast<caf::weak_actor_ptr>(self->address()),
@@ -31,7 +32,8 @@ auto admission_through(connection_ptr self, permission_guard_actor const& guard)
 /// Ends a call in the actor that waits for it.
 class completer_handler final : public call_handler {
 public:
-  explicit completer_handler(completer<result<payload>> done) : done_{std::move(done)} {}
+  explicit completer_handler(completer<result<payload>> done)
+      : done_{std::move(done)} {}
   void complete(result<payload> ended) override { done_(std::move(ended)); }
   boost::asio::cancellation_slot cancellation_slot() noexcept override { return {}; }
 
@@ -39,14 +41,14 @@ private:
   completer<result<payload>> done_;
 };
 
-task<caf::expected<std::string>> call_host(connection_ptr self, std::string type,
-                                           std::string text, std::uint64_t timeout_ms) {
+task<caf::expected<std::string>> call_host(connection_ptr self, std::string type, std::string text,
+                                           std::uint64_t timeout_ms) {
   if (wire::frame_scanner{}.validate(text))
     co_return make_error(error{errc::invalid_payload}.with_message_type(type));
   auto ended = co_await external<result<payload>>(self, [&](completer<result<payload>> done) {
-    self->state.link->send({std::move(type), payload{std::move(text)},
-                            std::chrono::milliseconds{timeout_ms}, {}},
-                           std::make_unique<completer_handler>(std::move(done)));
+    self->state.link->send(
+        {std::move(type), payload{std::move(text)}, std::chrono::milliseconds{timeout_ms}, {}},
+        std::make_unique<completer_handler>(std::move(done)));
   });
   if (!ended)
     co_return std::move(ended.error());

@@ -21,7 +21,8 @@ struct ipc_connection_state {
   std::shared_ptr<host_link> link;
 };
 
-/// Brings lifecycle and verdicts to `link`, and the link's batches to `guard`. Without the guard everything is denied.
+/// Brings lifecycle and verdicts to `link`, and the link's batches to `guard`. Without the guard
+/// everything is denied.
 ipc_connection_actor::behavior_type
 ipc_connection(ipc_connection_actor::stateful_pointer<ipc_connection_state> self,
                std::shared_ptr<host_link> link, permission_guard_actor const& guard);

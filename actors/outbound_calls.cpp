@@ -22,7 +22,8 @@ std::optional<outbound_calls::call> outbound_calls::take(std::uint64_t id) {
 }
 
 void outbound_calls::expect_late_reply(std::uint64_t id) {
-  // As many as may be open at once: whoever answers later than that many requests broke the protocol.
+  // As many as may be open at once: whoever answers later than that many requests broke the
+  // protocol.
   if (late_order_.size() >= cap_) {
     late_.erase(late_order_.front());
     late_order_.pop_front();

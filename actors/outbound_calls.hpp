@@ -14,8 +14,8 @@
 
 namespace bulkhead {
 
-/// The backend's open requests to one host: found by id, ended by reply, deadline or loss, each exactly once. Plain bookkeeping: time is
-/// passed in and nothing is sent from here. Loop thread.
+/// The backend's open requests to one host: found by id, ended by reply, deadline or loss, each
+/// exactly once. Plain bookkeeping: time is passed in and nothing is sent from here. Loop thread.
 class outbound_calls {
 public:
   using clock = deadline::clock;
@@ -29,7 +29,8 @@ public:
     bool sent = false;
   };
 
-  explicit outbound_calls(std::size_t cap) noexcept : cap_{cap} {}
+  explicit outbound_calls(std::size_t cap) noexcept
+      : cap_{cap} {}
 
   std::size_t size() const noexcept { return table_.size(); }
   bool is_full() const noexcept { return table_.size() >= cap_; }
@@ -43,20 +44,25 @@ public:
   /// Ends it: the caller completes its handler.
   std::optional<call> take(std::uint64_t id);
   /// Ends those whose deadline has passed; calls ended(id, call).
-  template <class Ended> void expire(clock::time_point now, Ended ended) {
+  template <class Ended>
+  void expire(clock::time_point now, Ended ended) {
     table_.expire(now, [&](std::uint64_t id, call&& c) {
       leave(c);
       ended(id, std::move(c));
     });
   }
   /// Ends all of which `choose` says yes.
-  template <class Choose> std::vector<call> take_if(Choose choose);
-  /// Calls visit(id, call&) for each that waits for its host, oldest first, and forgets that it waited.
-  template <class Visit> void send_waiting(Visit visit);
+  template <class Choose>
+  std::vector<call> take_if(Choose choose);
+  /// Calls visit(id, call&) for each that waits for its host, oldest first, and forgets that it
+  /// waited.
+  template <class Visit>
+  void send_waiting(Visit visit);
 
   std::optional<clock::time_point> next_wake() const { return table_.next_wake(); }
 
-  /// A sent request ended without its reply, which may still come: it is then dropped and is no violation.
+  /// A sent request ended without its reply, which may still come: it is then dropped and is no
+  /// violation.
   void expect_late_reply(std::uint64_t id);
   bool expects_late_reply(std::uint64_t id) const noexcept { return late_.contains(id); }
   /// True once for each such id.
@@ -75,7 +81,8 @@ private:
   std::size_t cap_;
 };
 
-template <class Choose> std::vector<outbound_calls::call> outbound_calls::take_if(Choose choose) {
+template <class Choose>
+std::vector<outbound_calls::call> outbound_calls::take_if(Choose choose) {
   std::vector<std::uint64_t> ids;
   table_.for_each([&](std::uint64_t id, call const& c) {
     if (choose(c))
@@ -88,7 +95,8 @@ template <class Choose> std::vector<outbound_calls::call> outbound_calls::take_i
   return taken;
 }
 
-template <class Visit> void outbound_calls::send_waiting(Visit visit) {
+template <class Visit>
+void outbound_calls::send_waiting(Visit visit) {
   for (auto const id : std::exchange(waiting_, {})) {
     auto* const c = table_.find(id);
     if (!c)

@@ -4,13 +4,26 @@
 
 namespace bulkhead {
 
-request::request(std::shared_ptr<inbound_call> call) noexcept : call_{std::move(call)} {}
+request::request(std::shared_ptr<inbound_call> call) noexcept
+    : call_{std::move(call)} {}
 
-std::string_view request::host() const noexcept { return call_->host(); }
-std::string_view request::type() const noexcept { return call_->type(); }
-json const& request::payload() const { return call_->payload(); }
-std::string_view request::payload_text() const noexcept { return call_->payload_text(); }
-bool request::is_cancelled() const noexcept { return call_->is_cancelled(); }
-void request::progress(json const& so_far) const { call_->progress(so_far); }
+std::string_view request::host() const noexcept {
+  return call_->host();
+}
+std::string_view request::type() const noexcept {
+  return call_->type();
+}
+json const& request::payload() const {
+  return call_->payload();
+}
+std::string_view request::payload_text() const noexcept {
+  return call_->payload_text();
+}
+bool request::is_cancelled() const noexcept {
+  return call_->is_cancelled();
+}
+void request::progress(json const& so_far) const {
+  call_->progress(so_far);
+}
 
 } // namespace bulkhead

@@ -17,8 +17,8 @@ namespace bulkhead {
 
 class inbound_call;
 
-/// What an extension asks of the backend. A handle on one open request: cheap to copy, valid for as long as it is held, usable on the
-/// loop's thread.
+/// What an extension asks of the backend. A handle on one open request: cheap to copy, valid for as
+/// long as it is held, usable on the loop's thread.
 class request {
 public:
   explicit request(std::shared_ptr<inbound_call> call) noexcept;
@@ -39,7 +39,8 @@ private:
   std::shared_ptr<inbound_call> call_;
 };
 
-/// Thrown by a handler to tell the extension what went wrong; both texts travel to it, so they must not name what it may not know.
+/// Thrown by a handler to tell the extension what went wrong; both texts travel to it, so they must
+/// not name what it may not know.
 class request_error : public std::runtime_error {
 public:
   request_error(std::string code, std::string const& message)
@@ -56,7 +57,8 @@ using request_handler = std::variant<std::function<json(request const&)>,
                                      std::function<boost::asio::awaitable<json>(request)>>;
 
 /// Wraps whatever can be called with a request.
-template <class Handler> request_handler make_request_handler(Handler handler) {
+template <class Handler>
+request_handler make_request_handler(Handler handler) {
   using answer = std::invoke_result_t<Handler&, request>;
   if constexpr (std::is_same_v<answer, boost::asio::awaitable<json>>)
     return std::function<boost::asio::awaitable<json>(request)>{std::move(handler)};

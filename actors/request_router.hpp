@@ -17,8 +17,8 @@ namespace bulkhead {
 
 class loop;
 
-/// Brings every admitted request to whoever answers it: to Bulkhead's own services, else to the handler that the backend registered
-/// for its type. Loop thread.
+/// Brings every admitted request to whoever answers it: to Bulkhead's own services, else to the
+/// handler that the backend registered for its type. Loop thread.
 class request_router {
 public:
   /// Answers a request of a type that Bulkhead serves itself.

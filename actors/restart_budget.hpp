@@ -10,10 +10,12 @@
 
 namespace bulkhead {
 
-/// Decides whether a failed host is started again and after how long. Pure: time and randomness are passed in.
+/// Decides whether a failed host is started again and after how long. Pure: time and randomness are
+/// passed in.
 ///
-/// A failure spends one restart. Failures older than the window are forgotten, and all of them once the host has run for `reset_after`; the
-/// backoff grows by its factor with each failure that is still remembered.
+/// A failure spends one restart. Failures older than the window are forgotten, and all of them once
+/// the host has run for `reset_after`; the backoff grows by its factor with each failure that is
+/// still remembered.
 class restart_budget {
 public:
   using clock = std::chrono::steady_clock;

@@ -29,16 +29,18 @@ struct runtime_core;
 
 /// What a runtime takes from the program that embeds it.
 struct runtime_options {
-  /// Where logs and the hosts' output go. Unless set: standard error, from the policy's `runtime.log_level` on.
+  /// Where logs and the hosts' output go. Unless set: standard error, from the policy's
+  /// `runtime.log_level` on.
   std::shared_ptr<spdlog::logger> logger;
 };
 
-/// One extension host of a runtime, by its name in the policy. Cheap to copy; valid as long as the runtime is. All members may
-/// be called from any thread. A name that the policy does not have gives a handle whose calls end in errc::unknown_host.
+/// One extension host of a runtime, by its name in the policy. Cheap to copy; valid as long as the
+/// runtime is. All members may be called from any thread. A name that the policy does not have
+/// gives a handle whose calls end in errc::unknown_host.
 ///
-/// Completion handlers have the signature void(std::exception_ptr, T); with boost::asio::use_future and use_awaitable a failure
-/// is thrown as bulkhead::error, in a callback error_from() turns it into one. A handler without an executor of its own
-/// runs on the loop's thread.
+/// Completion handlers have the signature void(std::exception_ptr, T); with boost::asio::use_future
+/// and use_awaitable a failure is thrown as bulkhead::error, in a callback error_from() turns it
+/// into one. A handler without an executor of its own runs on the loop's thread.
 class host_handle {
 public:
   std::string const& id() const noexcept { return id_; }
@@ -48,9 +50,13 @@ public:
 
   /// Sends a request and completes with the reply's payload, of type `payload`.
   ///
-  /// While the host is Starting, Unhealthy or Restarting the request waits for it, up to its deadline. It ends exactly once:
-  /// in the reply or in one of the 40xx codes. Cancellation through the handler's cancellation slot tells the host and ends
-  /// the request with errc::request_cancelled. `on_progress` gets each partial reply, on the loop's thread.
+  /// While the host is Starting, Unhealthy or Restarting the request waits for it, up to its
+  /// deadline. It ends exactly once: in the reply or in one of the 40xx codes. Cancellation through
+  /// the handler's cancellation slot tells the host and ends the request with
+  /// errc::request_cancelled. `on_progress` gets each partial reply, on the loop's thread.
+  ///
+  /// In a coroutine, name the payload before the co_await: g++ 12 can't compile an initialiser list
+  /// of JSON inside one.
   template <class Token>
   auto async_request(std::string type, payload asked, deadline by, Token&& token,
                      progress_handler on_progress = {}) {
@@ -77,8 +83,8 @@ public:
           self.submit(std::move(call), self.make_call_handler<json>(std::move(handler)));
         },
         token,
-        call_request{"executeCommand", command_payload(std::move(command), std::move(arguments)), by,
-                     std::move(on_progress)});
+        call_request{"executeCommand", command_payload(std::move(command), std::move(arguments)),
+                     by, std::move(on_progress)});
   }
 
   /// The same with the host's own `request_timeout` as the deadline.
@@ -88,9 +94,10 @@ public:
                          std::forward<Token>(token));
   }
 
-  /// Starts the host; from Crashed with a fresh restart budget. Completes with the state once it is Running, and with an error
-  /// once it is Crashed or was stopped instead.
-  template <class Token> auto async_start(Token&& token) {
+  /// Starts the host; from Crashed with a fresh restart budget. Completes with the state once it is
+  /// Running, and with an error once it is Crashed or was stopped instead.
+  template <class Token>
+  auto async_start(Token&& token) {
     return boost::asio::async_initiate<Token, void(std::exception_ptr, host_state)>(
         [self = *this](auto handler) mutable {
           self.start(self.make_completion<host_state>(std::move(handler)));
@@ -98,8 +105,10 @@ public:
         token);
   }
 
-  /// Stops the host: deactivate, SIGTERM, SIGKILL, with the policy's deadlines. Completes once its processes are gone.
-  template <class Token> auto async_stop(Token&& token) {
+  /// Stops the host: deactivate, SIGTERM, SIGKILL, with the policy's deadlines. Completes once its
+  /// processes are gone.
+  template <class Token>
+  auto async_stop(Token&& token) {
     return boost::asio::async_initiate<Token, void(std::exception_ptr, host_state)>(
         [self = *this](auto handler) mutable {
           self.stop(self.make_completion<host_state>(std::move(handler)));
@@ -109,12 +118,15 @@ public:
 
 private:
   friend class runtime;
-  host_handle(std::string id, std::shared_ptr<runtime_core> core, std::shared_ptr<host_entry> entry);
+  host_handle(std::string id, std::shared_ptr<runtime_core> core,
+              std::shared_ptr<host_entry> entry);
 
-  template <class T, class Handler> auto make_call_handler(Handler handler) {
+  template <class T, class Handler>
+  auto make_call_handler(Handler handler) {
     return std::make_unique<token_call_handler<T, Handler>>(std::move(handler), loop_executor());
   }
-  template <class T, class Handler> auto make_completion(Handler handler) {
+  template <class T, class Handler>
+  auto make_completion(Handler handler) {
     return token_completion<T>(std::move(handler), loop_executor());
   }
 
@@ -131,17 +143,19 @@ private:
   std::shared_ptr<host_entry> entry_; // null for a name that the policy does not have
 };
 
-/// Runs the hosts of one policy. Register handlers first, then start(). Several runtimes may live in one process.
+/// Runs the hosts of one policy. Register handlers first, then start(). Several runtimes may live
+/// in one process.
 ///
-/// The loop that drives everything is the runtime's own thread, or an io_context of the backend that one thread runs. Members
-/// may be called from any thread; handlers run on the loop's thread and must not block it.
+/// The loop that drives everything is the runtime's own thread, or an io_context of the backend
+/// that one thread runs. Members may be called from any thread; handlers run on the loop's thread
+/// and must not block it.
 class runtime {
 public:
-  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, or a host requires containment that
-  /// this version does not have.
+  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, or a
+  /// host requires containment that this version does not have.
   explicit runtime(policy what, runtime_options options = {});
-  /// On a loop of the backend's, which exactly one thread runs. Before the destructor, let async_shutdown complete; without that the
-  /// destructor kills the hosts.
+  /// On a loop of the backend's, which exactly one thread runs. Before the destructor, let
+  /// async_shutdown complete; without that the destructor kills the hosts.
   runtime(boost::asio::io_context& loop, policy what, runtime_options options = {});
   runtime(runtime const&) = delete;
   runtime& operator=(runtime const&) = delete;
@@ -164,19 +178,24 @@ public:
                                   std::forward<Token>(token));
   }
 
-  /// Handles requests of that type, from every host that has the permission which the policy's [requests] table names for the
-  /// type. `handler` takes a bulkhead::request and returns json, nothing, or boost::asio::awaitable<json>; it runs on the loop. What it
-  /// throws reaches the extension as a request_error if it is one, else only as handler_failed. Registering a type again replaces its handler.
-  template <class Handler> void on_request(std::string type, Handler handler) {
+  /// Handles requests of that type, from every host that has the permission which the policy's
+  /// [requests] table names for the type. `handler` takes a bulkhead::request and returns json,
+  /// nothing, or boost::asio::awaitable<json>; it runs on the loop. What it throws reaches the
+  /// extension as a request_error if it is one, else only as handler_failed. Registering a type
+  /// again replaces its handler.
+  template <class Handler>
+  void on_request(std::string type, Handler handler) {
     set_handler(std::move(type), make_request_handler(std::move(handler)));
   }
 
-  /// Calls `subscriber` with each event of each host, on the loop's thread. Any number may subscribe.
+  /// Calls `subscriber` with each event of each host, on the loop's thread. Any number may
+  /// subscribe.
   void on_event(std::function<void(host_event const&)> subscriber);
 
-  /// Ends in order: refuses new requests, lets open ones go on for the policy's drain_timeout, stops all hosts. Completes with
-  /// void(std::exception_ptr) once every process is gone.
-  template <class Token> auto async_shutdown(Token&& token) {
+  /// Ends in order: refuses new requests, lets open ones go on for the policy's drain_timeout,
+  /// stops all hosts. Completes with void(std::exception_ptr) once every process is gone.
+  template <class Token>
+  auto async_shutdown(Token&& token) {
     return boost::asio::async_initiate<Token, void(std::exception_ptr)>(
         [this](auto handler) {
           shutdown(token_completion<void>(std::move(handler), loop_executor()));
@@ -187,7 +206,8 @@ public:
   boost::asio::io_context::executor_type loop_executor() const;
   policy const& active_policy() const noexcept;
 
-  /// The actors behind this, for programs that run CAF actors of their own: include <bulkhead/typed_actors.hpp>.
+  /// The actors behind this, for programs that run CAF actors of their own: include
+  /// <bulkhead/typed_actors.hpp>.
   typed_actors& actors() noexcept;
 
 private:

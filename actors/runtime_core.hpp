@@ -66,7 +66,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   runtime_actor actor;
   permission_guard_actor guard;
   typed_actors typed;
-  bool started = false; // the loop's thread only
+  bool started = false;              // the loop's thread only
   std::atomic<bool> accepting{true}; ///< false: what is asked for from now on is refused
 
 private:

@@ -27,7 +27,8 @@ struct runtime_supervisor_state {
   std::chrono::milliseconds drain_timeout{};
 };
 
-/// Starts the hosts, passes events on, ends in order. `hosts` outlives the actor; `on_event` gets every event before the subscribers do.
+/// Starts the hosts, passes events on, ends in order. `hosts` outlives the actor; `on_event` gets
+/// every event before the subscribers do.
 runtime_actor::behavior_type
 runtime_supervisor(runtime_actor::stateful_pointer<runtime_supervisor_state> self,
                    host_entries const& hosts, std::chrono::milliseconds drain_timeout,

@@ -22,7 +22,8 @@ struct runtime_surroundings {
   request_router& router;
   platform::run_directory& place;
   std::filesystem::path bootstrap; ///< the script that Node runs
-  /// The loop's read buffer: as much as the kernel hands over in one read of a Unix socket by default.
+  /// The loop's read buffer: as much as the kernel hands over in one read of a Unix socket by
+  /// default.
   std::vector<char> scratch = std::vector<char>(256 * 1024);
 };
 

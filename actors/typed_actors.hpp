@@ -1,6 +1,7 @@
 #pragma once
 
-/// For programs that run CAF actors of their own beside a bulkhead::runtime: the typed handles, the messages and the coroutine layer.
+/// For programs that run CAF actors of their own beside a bulkhead::runtime: the typed handles, the
+/// messages and the coroutine layer.
 
 #include <bulkhead/actors/coroutine.hpp>
 #include <bulkhead/messages/actor_interfaces.hpp>
@@ -15,8 +16,8 @@
 
 namespace bulkhead {
 
-/// The actors of one runtime; see runtime::actors(). Handles stay valid after the runtime has ended, and their actors are then gone. May be
-/// called from any thread.
+/// The actors of one runtime; see runtime::actors(). Handles stay valid after the runtime has
+/// ended, and their actors are then gone. May be called from any thread.
 class typed_actors {
 public:
   struct host_actors {
@@ -28,14 +29,21 @@ public:
       : system_{system}
       , runtime_{std::move(runtime)} {}
 
-  /// The system that they run in; spawn actors of your own here and they share the runtime's thread.
+  /// The system that they run in; spawn actors of your own here and they share the runtime's
+  /// thread.
   caf::actor_system& system() noexcept { return system_; }
   runtime_actor const& runtime() const noexcept { return runtime_; }
   /// Throws error with unknown_host for a name that the policy does not have.
-  host_supervisor_actor const& supervisor(std::string_view host) const { return find(host).supervisor; }
-  ipc_connection_actor const& connection(std::string_view host) const { return find(host).connection; }
+  host_supervisor_actor const& supervisor(std::string_view host) const {
+    return find(host).supervisor;
+  }
+  ipc_connection_actor const& connection(std::string_view host) const {
+    return find(host).connection;
+  }
 
-  void add(std::string host, host_actors actors) { hosts_.emplace(std::move(host), std::move(actors)); }
+  void add(std::string host, host_actors actors) {
+    hosts_.emplace(std::move(host), std::move(actors));
+  }
 
 private:
   host_actors const& find(std::string_view host) const;

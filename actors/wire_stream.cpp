@@ -16,9 +16,12 @@ constexpr int reads_per_turn = 4;
 } // namespace
 
 wire_stream::wire_stream(loop& on, platform::unique_fd socket, std::size_t frame_limit,
-                         std::span<char> scratch, listener& who)
+                         std::span<char> scratch, listener& who,
+                         std::chrono::milliseconds frame_time)
     : loop_{on}
     , socket_{on.context(), socket.release()}
+    , frame_timer_{on.context()}
+    , frame_time_{frame_time}
     , decoder_{frame_limit}
     , scratch_{scratch}
     , listener_{&who} {}
@@ -31,6 +34,7 @@ void wire_stream::close() noexcept {
   open_ = false;
   boost::system::error_code ignored;
   socket_.close(ignored);
+  frame_timer_.cancel();
   pending_.clear();
 }
 
@@ -85,7 +89,9 @@ bool wire_stream::read_once() {
     break;
   }
   std::optional<errc> broken;
+  auto any_whole = false;
   auto const framing = decoder_.commit(got.bytes, [&](std::string_view body) {
+    any_whole = true;
     wire::envelope frame;
     broken = scanner_.scan(body, frame);
     return !broken && listener_->on_frame(*this, frame);
@@ -100,7 +106,26 @@ bool wire_stream::read_once() {
     listener_->on_breach(*this, *broken);
     return false;
   }
+  watch_frame(any_whole);
   return open_ && got.bytes == room.size();
+}
+
+void wire_stream::watch_frame(bool is_new) {
+  if (!open_ || !decoder_.mid_frame()) {
+    if (std::exchange(frame_watched_, false))
+      frame_timer_.cancel();
+    return;
+  }
+  if (std::exchange(frame_watched_, true) && !is_new)
+    return;
+  frame_timer_.expires_after(frame_time_);
+  frame_timer_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+    auto const self = weak.lock();
+    if (cancelled || !self || !self->open_ || self->ended_)
+      return;
+    self->ended_ = true;
+    self->listener_->on_breach(*self, errc::frame_deadline);
+  });
 }
 
 bool wire_stream::is_held_back() const noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/actors/loop.hpp>
+#include <bulkhead/config/defaults.hpp>
 #include <bulkhead/messages/errc.hpp>
 #include <bulkhead/messages/frame_decoder.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
@@ -8,6 +9,8 @@
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -39,9 +42,10 @@ public:
   };
 
   /// `socket` is a connected, non-blocking stream socket. `scratch` is the loop's read buffer,
-  /// shared by all streams.
+  /// shared by all streams. A frame that was begun is whole within `frame_time`, or it is a breach.
   wire_stream(loop& on, platform::unique_fd socket, std::size_t frame_limit,
-              std::span<char> scratch, listener& who);
+              std::span<char> scratch, listener& who,
+              std::chrono::milliseconds frame_time = defaults::frame_time);
 
   /// Begins to read.
   void start();
@@ -68,6 +72,8 @@ private:
   void read_turn();
   /// One read and its frames; false when there is nothing more to do this turn.
   bool read_once();
+  /// Sees to it that the frame which is under way is whole in time. `is_new`: none before it was.
+  void watch_frame(bool is_new);
   void flush();
   void wait_writable();
   bool is_held_back() const noexcept;
@@ -75,6 +81,9 @@ private:
 
   loop& loop_;
   boost::asio::posix::stream_descriptor socket_;
+  boost::asio::steady_timer frame_timer_;
+  std::chrono::milliseconds frame_time_;
+  bool frame_watched_ = false;
   wire::frame_decoder decoder_;
   wire::frame_scanner scanner_;
   wire::outbound_buffer pending_; // appended to

@@ -45,6 +45,9 @@ inline constexpr milliseconds drain_timeout = 10s;
 inline constexpr std::size_t in_flight = 1024;
 /// The wire protocol's own limit.
 inline constexpr std::size_t frame = 50u << 20;
+/// From a frame's first byte to its last. The largest takes a fraction of a second; a peer that
+/// needs longer is stuck or holds memory on purpose.
+inline constexpr milliseconds frame_time = 30s;
 /// Unsent bytes past which new requests are refused. One frame may still be added below it.
 inline constexpr std::size_t outbound_high_water = 8u << 20;
 

@@ -36,14 +36,15 @@ using shutdown_atom = caf::atom_constant<caf::atom("shutdown")>;
 /// What happened to the process of one host, as its supervisor hears of it.
 struct host_signal {
   enum class kind : std::uint8_t {
-    ready,             ///< extension-host-ready came
-    violation,         ///< the violation budget is spent; `code` is the errc
-    end_of_stream,     ///< the host closed its connection, or it broke
-    exited,            ///< the process ended; `why` and `code` say how
-    activated,         ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was not
-    deactivated,       ///< deactivate-extension was answered, or can't be
-    connect_failed,    ///< a named socket could not be connected; `code` is the errc
-    stop,              ///< somebody asked for the end
+    ready,         ///< extension-host-ready came
+    violation,     ///< the violation budget is spent; `code` is the errc
+    end_of_stream, ///< the host closed its connection, or it broke
+    exited,        ///< the process ended; `why` and `code` say how
+    activated, ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was
+               ///< not
+    deactivated,    ///< deactivate-extension was answered, or can't be
+    connect_failed, ///< a named socket could not be connected; `code` is the errc
+    stop,           ///< somebody asked for the end
   };
   kind what = kind::stop;
   /// Which process: the number of the start that made it. Late news of an earlier one is dropped.
@@ -53,25 +54,24 @@ struct host_signal {
   std::string detail;
 };
 
-/// Owns the state machine of one host. `start` answers once the host is Running or has given up, `stop` once its processes are gone.
-using host_supervisor_actor =
-    caf::typed_actor<caf::replies_to<start_atom>::with<host_state>,
-                     caf::replies_to<stop_atom>::with<host_state>,
-                     caf::replies_to<status_atom>::with<host_status>,
-                     caf::reacts_to<signal_atom, host_signal>>;
+/// Owns the state machine of one host. `start` answers once the host is Running or has given up,
+/// `stop` once its processes are gone.
+using host_supervisor_actor = caf::typed_actor<
+    caf::replies_to<start_atom>::with<host_state>, caf::replies_to<stop_atom>::with<host_state>,
+    caf::replies_to<status_atom>::with<host_status>, caf::reacts_to<signal_atom, host_signal>>;
 
 /// Owns the connection to one host, across its restarts.
-/// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the reply's payload as JSON text.
-using ipc_connection_actor =
-    caf::typed_actor<caf::reacts_to<open_atom>,
-                     caf::reacts_to<detach_atom, reason, std::string>,
-                     caf::reacts_to<refuse_atom, reason, std::string>,
-                     caf::reacts_to<admitted_atom, inbound_batch_ptr>,
-                     caf::replies_to<request_atom, std::string, std::string,
-                                     std::uint64_t>::with<std::string>>;
+/// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the
+/// reply's payload as JSON text.
+using ipc_connection_actor = caf::typed_actor<
+    caf::reacts_to<open_atom>, caf::reacts_to<detach_atom, reason, std::string>,
+    caf::reacts_to<refuse_atom, reason, std::string>,
+    caf::reacts_to<admitted_atom, inbound_batch_ptr>,
+    caf::replies_to<request_atom, std::string, std::string, std::uint64_t>::with<std::string>>;
 
-/// Decides for every inbound request whether its host has the permission that it needs, and passes the batch on to the connection.
-/// `grant` sets what a host may do (one bit a permission), `revoke` forgets the host.
+/// Decides for every inbound request whether its host has the permission that it needs, and passes
+/// the batch on to the connection. `grant` sets what a host may do (one bit a permission), `revoke`
+/// forgets the host.
 using permission_guard_actor =
     caf::typed_actor<caf::reacts_to<grant_atom, std::string, std::uint64_t>,
                      caf::reacts_to<revoke_atom, std::string>,

@@ -4,17 +4,20 @@
 
 namespace bulkhead {
 
-/// A point in time by which something must be done. It is set once, at the edge, and passed along, so that no hop adds its own
-/// time-out to the one before. A duration converts to the deadline that lies so far from now.
+/// A point in time by which something must be done. It is set once, at the edge, and passed along,
+/// so that no hop adds its own time-out to the one before. A duration converts to the deadline that
+/// lies so far from now.
 class deadline {
 public:
   using clock = std::chrono::steady_clock;
 
   /// Never passes.
   constexpr deadline() noexcept = default;
-  constexpr deadline(clock::time_point when) noexcept : when_{when} {}
+  constexpr deadline(clock::time_point when) noexcept
+      : when_{when} {}
   template <class Rep, class Period>
-  deadline(std::chrono::duration<Rep, Period> from_now) noexcept : when_{after(from_now)} {}
+  deadline(std::chrono::duration<Rep, Period> from_now) noexcept
+      : when_{after(from_now)} {}
 
   constexpr bool is_never() const noexcept { return when_ == clock::time_point::max(); }
   constexpr bool has_passed(clock::time_point now) const noexcept { return when_ <= now; }
@@ -28,7 +31,8 @@ public:
 
 private:
   /// Saturates: a duration too long for the clock never passes.
-  template <class Duration> static clock::time_point after(Duration from_now) noexcept {
+  template <class Duration>
+  static clock::time_point after(Duration from_now) noexcept {
     using seconds = std::chrono::duration<double>;
     auto const now = clock::now();
     if (seconds{from_now} >= seconds{clock::time_point::max() - now})

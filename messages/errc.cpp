@@ -36,8 +36,10 @@ constexpr errc_description descriptions[] = {
      "register a handler with on_request"},
     {runtime_stopped, "runtime_stopped", "the runtime is shutting down", ""},
 
-    {sandbox_unavailable, "sandbox_unavailable", "the containment that the policy requires is not available",
-     "write  sandbox.require = \"none\"  to run without containment, knowing that the extension can "
+    {sandbox_unavailable, "sandbox_unavailable",
+     "the containment that the policy requires is not available",
+     "write  sandbox.require = \"none\"  to run without containment, knowing that the extension "
+     "can "
      "then do what its user can"},
 
     {frame_empty, "frame_empty", "a frame of length 0", "send at least one JSON object"},
@@ -56,10 +58,12 @@ constexpr errc_description descriptions[] = {
     {unknown_reply, "unknown_reply", "a reply to a request that is not open", ""},
     {not_ready, "not_ready", "a message before extension-host-ready", ""},
     {ready_twice, "ready_twice", "extension-host-ready for a second time", ""},
-    {ready_invalid, "ready_invalid", "a ready message that does not say ready, or of another protocol",
+    {ready_invalid, "ready_invalid",
+     "a ready message that does not say ready, or of another protocol",
      "send {\"ready\": true, \"protocol\": 1}"},
     {wrong_direction, "wrong_direction", "a request on the connection that carries replies", ""},
-    {unexpected_descriptor, "unexpected_descriptor", "file descriptors sent over the connection", ""},
+    {unexpected_descriptor, "unexpected_descriptor", "file descriptors sent over the connection",
+     ""},
     {frame_deadline, "frame_deadline", "a frame that was begun and not finished in time", ""},
 
     {policy_unreadable, "policy_unreadable", "the policy file can't be read", ""},
@@ -81,7 +85,8 @@ constexpr errc_description descriptions[] = {
      "install it (Debian: apt install nodejs), version 18 or later"},
     {state_dir_unusable, "state_dir_unusable", "the state directory can't be used",
      "point  runtime.state_dir  at a folder that this user owns and can write"},
-    {socket_path_too_long, "socket_path_too_long", "a socket's path is longer than the kernel allows",
+    {socket_path_too_long, "socket_path_too_long",
+     "a socket's path is longer than the kernel allows",
      "use a shorter  runtime.state_dir  (a socket path has at most 107 bytes)"},
     {spawn_failed, "spawn_failed", "the operating system refused to create the process",
      "check that the command exists and may be executed, and the limits on processes"},
@@ -102,7 +107,9 @@ public:
 
 } // namespace
 
-std::span<errc_description const> all_errcs() noexcept { return descriptions; }
+std::span<errc_description const> all_errcs() noexcept {
+  return descriptions;
+}
 
 errc_description const& describe(errc code) noexcept {
   auto const found = std::ranges::find(descriptions, code, &errc_description::code);

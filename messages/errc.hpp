@@ -7,27 +7,29 @@
 namespace bulkhead {
 
 /// Everything that can go wrong at the library's own borders. Numbers are stable and never reused.
-/// 40xx ends a request, 42xx is about containment, 43xx is a breach of the wire protocol, 45xx is a policy's, 46xx the machine's.
+/// 40xx ends a request, 42xx is about containment, 43xx is a breach of the wire protocol, 45xx is a
+/// policy's, 46xx the machine's.
 enum class errc : int {
   // ---- how a request ends when it does not end in a reply ----
-  request_timeout = 4001,    ///< its deadline passed; the host may still be working on it
-  request_cancelled = 4002,  ///< the caller cancelled it; the host was told
-  connection_lost = 4003,    ///< the host ended or was cut off while the request was open
-  host_not_running = 4004,   ///< the host was not running; nothing was sent
-  overloaded = 4005,         ///< too many open requests or too many unsent bytes; nothing was sent
-  permission_denied = 4006,  ///< the extension lacks the permission
-  path_denied = 4007,        ///< a path rule refuses it
-  rate_limited = 4008,       ///< too many requests in too short a time
-  remote_error = 4009,       ///< the other side answered with an error
-  unknown_host = 4010,       ///< the policy has no host of that name
-  payload_too_large = 4011,  ///< the frame would be longer than the limit; nothing was sent
-  invalid_payload = 4012,    ///< the payload is not valid JSON, or lacks what the request needs
-  handler_failed = 4013,     ///< the backend's handler threw
+  request_timeout = 4001,     ///< its deadline passed; the host may still be working on it
+  request_cancelled = 4002,   ///< the caller cancelled it; the host was told
+  connection_lost = 4003,     ///< the host ended or was cut off while the request was open
+  host_not_running = 4004,    ///< the host was not running; nothing was sent
+  overloaded = 4005,          ///< too many open requests or too many unsent bytes; nothing was sent
+  permission_denied = 4006,   ///< the extension lacks the permission
+  path_denied = 4007,         ///< a path rule refuses it
+  rate_limited = 4008,        ///< too many requests in too short a time
+  remote_error = 4009,        ///< the other side answered with an error
+  unknown_host = 4010,        ///< the policy has no host of that name
+  payload_too_large = 4011,   ///< the frame would be longer than the limit; nothing was sent
+  invalid_payload = 4012,     ///< the payload is not valid JSON, or lacks what the request needs
+  handler_failed = 4013,      ///< the backend's handler threw
   unsupported_request = 4014, ///< nobody handles requests of that type
-  runtime_stopped = 4015,    ///< the runtime is shutting down
+  runtime_stopped = 4015,     ///< the runtime is shutting down
 
   // ---- containment ----
-  sandbox_unavailable = 4203, ///< this machine, or this version, can't enforce what the policy requires
+  sandbox_unavailable =
+      4203, ///< this machine, or this version, can't enforce what the policy requires
 
   // ---- the wire protocol: what a peer can do wrong ----
   frame_empty = 4301,        ///< a frame of length 0
@@ -38,37 +40,38 @@ enum class errc : int {
   json_encoding = 4306,      ///< not valid UTF-8, or a lone surrogate
   json_depth = 4307,         ///< nested deeper than 64
   json_duplicate_key = 4308, ///< a key twice in one object
-  json_number = 4309,        ///< a number that no IEEE double holds, or an integer of more than 21 digits
-  envelope_invalid = 4310,   ///< not an object of exactly id, type and payload, each as the protocol says
-  id_in_use = 4311,          ///< the id of a request that is still open
-  unknown_reply = 4312,      ///< a reply to a request that is not open (never was, or no longer)
-  not_ready = 4313,          ///< a request before extension-host-ready
-  ready_twice = 4314,        ///< a second extension-host-ready
-  ready_invalid = 4315,      ///< a ready message without "ready": true, or of another protocol version
-  wrong_direction = 4316,    ///< a request on the connection that carries only replies
+  json_number = 4309, ///< a number that no IEEE double holds, or an integer of more than 21 digits
+  envelope_invalid =
+      4310,         ///< not an object of exactly id, type and payload, each as the protocol says
+  id_in_use = 4311, ///< the id of a request that is still open
+  unknown_reply = 4312,   ///< a reply to a request that is not open (never was, or no longer)
+  not_ready = 4313,       ///< a request before extension-host-ready
+  ready_twice = 4314,     ///< a second extension-host-ready
+  ready_invalid = 4315,   ///< a ready message without "ready": true, or of another protocol version
+  wrong_direction = 4316, ///< a request on the connection that carries only replies
   unexpected_descriptor = 4317, ///< it sent file descriptors
-  frame_deadline = 4318,     ///< a frame that was begun and not finished in time
+  frame_deadline = 4318,        ///< a frame that was begun and not finished in time
 
   // ---- the policy ----
-  policy_unreadable = 4501,  ///< the file can't be read
-  policy_syntax = 4502,      ///< not TOML
-  policy_unknown_key = 4503, ///< a key that no policy has
-  policy_wrong_type = 4504,  ///< a value of another type than the key takes
-  policy_out_of_range = 4505, ///< a value outside the key's range
-  policy_missing_unit = 4506, ///< a bare number where a size or a time is asked for
-  policy_missing_key = 4507, ///< a key without which the table makes no sense
-  policy_not_supported = 4508, ///< a key of a feature that this version does not enforce yet
+  policy_unreadable = 4501,         ///< the file can't be read
+  policy_syntax = 4502,             ///< not TOML
+  policy_unknown_key = 4503,        ///< a key that no policy has
+  policy_wrong_type = 4504,         ///< a value of another type than the key takes
+  policy_out_of_range = 4505,       ///< a value outside the key's range
+  policy_missing_unit = 4506,       ///< a bare number where a size or a time is asked for
+  policy_missing_key = 4507,        ///< a key without which the table makes no sense
+  policy_not_supported = 4508,      ///< a key of a feature that this version does not enforce yet
   policy_unknown_permission = 4509, ///< a permission that does not exist
-  policy_conflict = 4510,    ///< two keys that exclude each other
+  policy_conflict = 4510,           ///< two keys that exclude each other
 
   // ---- the machine ----
-  extension_unusable = 4601, ///< no such folder or file, or a package.json that can't be read
-  interpreter_missing = 4602, ///< no Node on this machine where the policy asks for it
-  state_dir_unusable = 4603, ///< the state directory can't be created or written
+  extension_unusable = 4601,   ///< no such folder or file, or a package.json that can't be read
+  interpreter_missing = 4602,  ///< no Node on this machine where the policy asks for it
+  state_dir_unusable = 4603,   ///< the state directory can't be created or written
   socket_path_too_long = 4604, ///< a socket path longer than the kernel's sun_path
-  spawn_failed = 4605,       ///< the operating system refused to create the process
-  connect_failed = 4606,     ///< nobody listened on the host's socket after all attempts
-  untrusted_peer = 4607,     ///< another process than the host's connected to its socket
+  spawn_failed = 4605,         ///< the operating system refused to create the process
+  connect_failed = 4606,       ///< nobody listened on the host's socket after all attempts
+  untrusted_peer = 4607,       ///< another process than the host's connected to its socket
 };
 
 /// What is known of a code: its stable name, what happened, and what to do about it.
@@ -85,7 +88,9 @@ std::span<errc_description const> all_errcs() noexcept;
 /// The description of one code; of no value of the enum: name "unknown".
 errc_description const& describe(errc code) noexcept;
 
-inline std::string_view to_string(errc code) noexcept { return describe(code).name; }
+inline std::string_view to_string(errc code) noexcept {
+  return describe(code).name;
+}
 
 /// The category "bulkhead"; its message is the code's sentence.
 std::error_category const& error_category() noexcept;
@@ -96,4 +101,5 @@ inline std::error_code make_error_code(errc code) noexcept {
 
 } // namespace bulkhead
 
-template <> struct std::is_error_code_enum<bulkhead::errc> : std::true_type {};
+template <>
+struct std::is_error_code_enum<bulkhead::errc> : std::true_type {};

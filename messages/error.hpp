@@ -10,13 +10,15 @@
 
 namespace bulkhead {
 
-/// A failure that was expected to be possible: who, what happened with a stable code, why, what to do. A value that can be
-/// thrown; the library itself throws it only where a completion token asks for exceptions (a future, an awaitable).
+/// A failure that was expected to be possible: who, what happened with a stable code, why, what to
+/// do. A value that can be thrown; the library itself throws it only where a completion token asks
+/// for exceptions (a future, an awaitable).
 class error : public std::exception {
 public:
   /// No error; what boost::system::result gives for one that holds a value.
   error() = default;
-  /// `detail` says what is special about this one; it replaces the code's own sentence where it is not empty.
+  /// `detail` says what is special about this one; it replaces the code's own sentence where it is
+  /// not empty.
   explicit error(errc code, std::string detail = {}, std::string remedy = {});
 
   errc code() const noexcept { return code_; }
@@ -34,11 +36,16 @@ public:
   std::string const& remote_code() const noexcept { return remote_code_; }
 
   error&& with_host(std::string host) && { return host_ = std::move(host), refresh(); }
-  error&& with_message_type(std::string type) && { return message_type_ = std::move(type), refresh(); }
+  error&& with_message_type(std::string type) && {
+    return message_type_ = std::move(type), refresh();
+  }
   error&& with_host_reason(reason why) && { return host_reason_ = why, refresh(); }
-  error&& with_remote_code(std::string code) && { return remote_code_ = std::move(code), refresh(); }
+  error&& with_remote_code(std::string code) && {
+    return remote_code_ = std::move(code), refresh();
+  }
 
-  /// All of it on one line: `formatter: the host ended while the request was open (connection_lost, 4003; exit_code) - …`.
+  /// All of it on one line: `formatter: the host ended while the request was open (connection_lost,
+  /// 4003; exit_code) - …`.
   char const* what() const noexcept override { return text_.c_str(); }
 
 private:
@@ -61,6 +68,7 @@ private:
 }
 
 /// A value or the error that took its place.
-template <class T> using result = boost::system::result<T, error>;
+template <class T>
+using result = boost::system::result<T, error>;
 
 } // namespace bulkhead

@@ -132,8 +132,8 @@ bool overflows(std::string_view literal, std::string_view whole, std::string_vie
   return std::from_chars(literal.data(), literal.data() + literal.size(), value).ec != std::errc{};
 }
 
-/// As many digits as JavaScript writes without an exponent (ECMA-262, Number::toString: up to 1e21). All 64-bit integers have fewer;
-/// a longer one is no number that anybody means.
+/// As many digits as JavaScript writes without an exponent (ECMA-262, Number::toString: up to
+/// 1e21). All 64-bit integers have fewer; a longer one is no number that anybody means.
 constexpr std::size_t most_integer_digits = 21;
 
 } // namespace

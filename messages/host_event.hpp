@@ -17,7 +17,8 @@ enum class host_event_kind : std::uint8_t {
   activation_failed = 2, ///< it failed; `detail` says how. The host keeps running
 };
 
-/// Something that happened to a host. Events of one host arrive in the order in which they happened.
+/// Something that happened to a host. Events of one host arrive in the order in which they
+/// happened.
 struct host_event {
   host_event_kind kind = host_event_kind::state_changed;
   std::string host;

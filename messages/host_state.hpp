@@ -30,8 +30,8 @@ std::string_view to_string(host_state state) noexcept;
 /// The inverse of to_string; nothing for a name that is not a state's.
 std::optional<host_state> host_state_from_string(std::string_view name) noexcept;
 
-/// Whether the life cycle has an edge from `from` to `to` (ARCHITECTURE.md draws it). A state has no edge to itself, but for
-/// Stopping: stop() is allowed in every state and is idempotent.
+/// Whether the life cycle has an edge from `from` to `to` (ARCHITECTURE.md draws it). A state has
+/// no edge to itself, but for Stopping: stop() is allowed in every state and is idempotent.
 bool is_legal_transition(host_state from, host_state to) noexcept;
 
 } // namespace bulkhead

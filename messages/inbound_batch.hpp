@@ -19,8 +19,9 @@ enum class verdict : std::uint8_t {
   permission_denied,
 };
 
-/// The requests of one read, on their way from the connection through those who decide and back. It owns its bytes, so that no
-/// view depends on a read buffer or a scanner; one message carries all of them, because a hop costs more than a decision.
+/// The requests of one read, on their way from the connection through those who decide and back. It
+/// owns its bytes, so that no view depends on a read buffer or a scanner; one message carries all
+/// of them, because a hop costs more than a decision.
 class inbound_batch : public caf::ref_counted {
 public:
   /// `generation` is the number of the process that sent them.

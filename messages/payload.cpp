@@ -6,7 +6,8 @@
 
 namespace bulkhead {
 
-payload::payload(json const& value) : text_{boost::json::serialize(value)} {}
+payload::payload(json const& value)
+    : text_{boost::json::serialize(value)} {}
 
 json const& payload::value() const {
   if (!value_) {
@@ -18,6 +19,8 @@ json const& payload::value() const {
   return *value_;
 }
 
-std::ostream& operator<<(std::ostream& out, payload const& p) { return out << p.text(); }
+std::ostream& operator<<(std::ostream& out, payload const& p) {
+  return out << p.text();
+}
 
 } // namespace bulkhead

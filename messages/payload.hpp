@@ -10,13 +10,15 @@
 
 namespace bulkhead {
 
-/// The payload of a message, kept as the bytes that came until somebody asks for the value. Holds valid JSON text always.
+/// The payload of a message, kept as the bytes that came until somebody asks for the value. Holds
+/// valid JSON text always.
 class payload {
 public:
   /// JSON null.
   payload() = default;
   /// `text` must be valid JSON; it is not checked again.
-  explicit payload(std::string text) noexcept : text_{std::move(text)} {}
+  explicit payload(std::string text) noexcept
+      : text_{std::move(text)} {}
   /// Serialises at once.
   payload(json const& value);
 

@@ -44,7 +44,9 @@ constexpr reason_description descriptions[] = {
 
 } // namespace
 
-std::span<reason_description const> all_reasons() noexcept { return descriptions; }
+std::span<reason_description const> all_reasons() noexcept {
+  return descriptions;
+}
 
 reason_description const& describe(reason code) noexcept {
   auto const found = std::ranges::find(descriptions, code, &reason_description::code);

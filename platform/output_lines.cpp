@@ -68,7 +68,9 @@ std::string escaped_character(std::uint32_t character) {
 
 std::string escape_line(std::string_view text) {
   std::string line;
-  auto const add = [&](std::string_view next) { line.append(line.empty() ? "" : "\\n").append(next); };
+  auto const add = [&](std::string_view next) {
+    line.append(line.empty() ? "" : "\\n").append(next);
+  };
   line_splitter splitter;
   splitter.feed(text.substr(0, line_splitter::max_line), add);
   splitter.finish(add);

@@ -59,7 +59,8 @@ private:
   bool cut_ = false;
 };
 
-/// One text that an extension gave, as one line: escaped and cut as above, with `\n` between its lines.
+/// One text that an extension gave, as one line: escaped and cut as above, with `\n` between its
+/// lines.
 std::string escape_line(std::string_view text);
 
 /// Reads the output of a process line by line until its end. It takes a bounded number of bytes

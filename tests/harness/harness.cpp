@@ -158,9 +158,16 @@ result<payload> harness::call_host(std::string_view id, std::string type, json c
 }
 
 bool harness::wait_for(std::string_view id, host_state state, std::chrono::milliseconds within) {
-  auto const host = runtime_->host(id);
+  // By its events, so that whoever looks at them afterwards finds them all.
+  auto const present = [&] {
+    auto last = host_state::Stopped;
+    for (auto const& event : record_->events)
+      if (event.host == id && event.kind == host_event_kind::state_changed)
+        last = event.to;
+    return last;
+  };
   std::unique_lock lock{record_->mutex};
-  return record_->changed.wait_for(lock, within, [&] { return host.status().state == state; });
+  return record_->changed.wait_for(lock, within, [&] { return present() == state; });
 }
 
 std::optional<host_event>

@@ -24,10 +24,11 @@ host_policy without_restarts(host_policy host) {
 /// Waits until the host has crashed and says why it did first.
 reason first_end(harness& run) {
   run->start();
-  REQUIRE(run.wait_for("raw", host_state::Crashed));
+  auto const crashed = run.wait_for_entry("raw", host_state::Crashed);
+  REQUIRE(crashed);
   CHECK(run.every_transition_was_legal());
   auto const unhealthy = run.wait_for_entry("raw", host_state::Unhealthy, 0ms);
-  return unhealthy ? unhealthy->why : run.wait_for_entry("raw", host_state::Crashed, 0ms)->why;
+  return unhealthy ? unhealthy->why : crashed->why;
 }
 
 } // namespace

@@ -1,4 +1,5 @@
-// Real packages from npm as extensions, on real sources: what comes back is byte for byte what the packages' own programs give.
+// Real packages from npm as extensions, on real sources: what comes back is byte for byte what the
+// packages' own programs give.
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/runtime.hpp>
@@ -43,8 +44,8 @@ std::string policy_for(std::string const& extension) {
 }
 
 /// One request a file, all of them in flight at once.
-void check_through_api(std::string const& extension, std::string const& command, sources const& input,
-                       sources const& expected) {
+void check_through_api(std::string const& extension, std::string const& command,
+                       sources const& input, sources const& expected) {
   testing::harness backend{policy_for(extension), prepared};
   REQUIRE(backend.start());
   std::map<std::string, std::future<json>> answers;
@@ -66,8 +67,9 @@ void check_through_call(std::string const& extension, std::string const& command
   for (auto const& [name, text] : input)
     all.emplace(name, text);
 
-  auto const ran = testing::run_command({BULKHEAD_TEST_COMMAND, "call", policy.string(), "tool", command, "-"},
-                                        boost::json::serialize(all));
+  auto const ran =
+      testing::run_command({BULKHEAD_TEST_COMMAND, "call", policy.string(), "tool", command, "-"},
+                           boost::json::serialize(all));
 
   INFO(ran.errors);
   REQUIRE(ran.exit_code == 0);
@@ -96,7 +98,8 @@ TEST_CASE("prettier formats 200 files through bulkhead call as its own program d
 TEST_CASE("typescript transpiles 50 files through the embedding API as it does outside", "[npm]") {
   auto const input = read_folder(prepared / "typescript-input");
   REQUIRE(input.size() == 50);
-  check_through_api("typescript", "transpile", input, read_folder(prepared / "typescript-expected"));
+  check_through_api("typescript", "transpile", input,
+                    read_folder(prepared / "typescript-expected"));
 }
 
 TEST_CASE("typescript transpiles 50 files through bulkhead call as it does outside", "[npm]") {

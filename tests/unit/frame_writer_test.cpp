@@ -161,8 +161,8 @@ TEST_CASE("quoted text reads back as it was") {
 
 TEST_CASE("ill-formed UTF-8 is replaced, so that what is written is valid") {
   CHECK(quoted_text("a\xFF"
-               "b") == "\"a\xEF\xBF\xBD"
-                       "b\"");
+                    "b") == "\"a\xEF\xBF\xBD"
+                            "b\"");
   CHECK(quoted_text("\xC3") == "\"\xEF\xBF\xBD\"");
   CHECK(quoted_text("\xED\xA0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
   std::mt19937_64 random{7};

@@ -1,0 +1,88 @@
+#include <bulkhead/actors/loop.hpp>
+#include <bulkhead/actors/wire_stream.hpp>
+#include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/platform/unix_socket.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace bulkhead;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A stream on one end of a socketpair, with all that it reports kept.
+struct heard_stream final : wire_stream::listener {
+  explicit heard_stream(std::chrono::milliseconds frame_time)
+      : sockets{platform::make_socketpair().value()}
+      , stream{std::make_shared<wire_stream>(on, std::move(sockets.ours), 1024, scratch, *this,
+                                             frame_time)} {
+    stream->start();
+  }
+  ~heard_stream() { stream->close(); }
+
+  bool on_frame(wire_stream&, wire::envelope const& frame) override {
+    types.emplace_back(frame.type);
+    return true;
+  }
+  void on_read_end(wire_stream&) override {}
+  void on_breach(wire_stream&, errc what) override {
+    breach = what;
+    context.stop();
+  }
+  void on_end(wire_stream&) override { context.stop(); }
+
+  void send(std::string_view bytes) {
+    auto const sent = platform::write_some(sockets.theirs.get(),
+                                           std::as_bytes(std::span{bytes.data(), bytes.size()}));
+    REQUIRE(sent.bytes == bytes.size());
+  }
+  void run_for(std::chrono::milliseconds within) {
+    context.restart();
+    context.run_for(within);
+  }
+
+  boost::asio::io_context context{1};
+  loop on{context};
+  std::vector<char> scratch = std::vector<char>(4096);
+  platform::socket_pair sockets;
+  std::shared_ptr<wire_stream> stream;
+  std::vector<std::string> types;
+  std::optional<errc> breach;
+};
+
+std::string frame_of(std::string_view type) {
+  auto const body = R"({"id":"1","type":")" + std::string{type} + R"(","payload":{}})";
+  return std::string{{'\0', '\0', '\0', static_cast<char>(body.size())}} + body;
+}
+
+} // namespace
+
+TEST_CASE("a frame that is begun and not finished in time is a breach") {
+  heard_stream host{20ms};
+  host.send(frame_of("first") + frame_of("second").substr(0, 10));
+  host.run_for(5s);
+  CHECK(host.types == std::vector<std::string>{"first"});
+  CHECK(host.breach == errc::frame_deadline);
+}
+
+TEST_CASE("a frame that is finished in time is no breach, however many pieces it came in") {
+  heard_stream host{10s};
+  for (char const byte : frame_of("slow")) {
+    host.send({&byte, 1});
+    host.run_for(1ms);
+  }
+  CHECK(host.types == std::vector<std::string>{"slow"});
+  CHECK_FALSE(host.breach);
+}
+
+TEST_CASE("a stream without an unfinished frame may be silent for as long as it likes") {
+  heard_stream host{5ms};
+  host.send(frame_of("whole"));
+  host.run_for(50ms);
+  CHECK(host.types == std::vector<std::string>{"whole"});
+  CHECK_FALSE(host.breach);
+}
