@@ -11,7 +11,7 @@ namespace bulkhead::testing {
 
 /// How long a test waits for something that should come at once: enough for a loaded machine under
 /// a sanitizer, and too long for a test that hangs to go unnoticed.
-inline constexpr std::chrono::seconds patience{20};
+inline constexpr std::chrono::seconds patience{60};
 
 /// Waits for what a future holds: the value, or the bulkhead::error that it throws. A future that
 /// is not ready in time is an operation that hangs: std::runtime_error.

@@ -64,7 +64,7 @@ TEST_CASE("starts, stops and requests of many threads at once never hang") {
         else if (i == 1 && n % 5 == 0)
           run.host().async_stop(tally.one());
         else
-          run.host().async_request("echo", json(n), 5s, tally.one());
+          run.host().async_request("echo", json(n), patience, tally.one());
         std::this_thread::yield();
       }
     });
@@ -79,9 +79,10 @@ TEST_CASE("a callback gets what happened") {
   std::promise<std::string> said;
   harness run{only(serving_host())};
   REQUIRE(run.start());
-  run.host().async_request("echo", json("x"), 5s, [&](std::exception_ptr failed, payload reply) {
-    said.set_value(failed ? error_from(failed).what() : std::string{reply.text()});
-  });
+  run.host().async_request(
+      "echo", json("x"), patience, [&](std::exception_ptr failed, payload reply) {
+        said.set_value(failed ? error_from(failed).what() : std::string{reply.text()});
+      });
   CHECK(outcome(said.get_future()).value() == "\"x\"");
 }
 
@@ -93,11 +94,12 @@ TEST_CASE("a coroutine on the backend's own loop awaits a host") {
       loop,
       [&]() -> boost::asio::awaitable<void> {
         co_await run.host().async_start(use_awaitable);
-        auto const reply = co_await run.host().async_request("echo", json("x"), 5s, use_awaitable);
+        auto const reply =
+            co_await run.host().async_request("echo", json("x"), patience, use_awaitable);
         said = reply.text();
         json const reason{{"error", "no"}}; // g++ 12 can't build it inside of a co_await
         try {
-          co_await run.host().async_request("fail", reason, 5s, use_awaitable);
+          co_await run.host().async_request("fail", reason, patience, use_awaitable);
         } catch (error const& failed) {
           said += failed.detail();
         }
@@ -141,7 +143,7 @@ TEST_CASE("a runtime on a loop that never ran can be destroyed") {
   {
     harness run{loop, only(serving_host())};
     run->start();
-    run.host().async_request("echo", json{}, 5s, tally.one());
+    run.host().async_request("echo", json{}, patience, tally.one());
   }
   loop.poll();
   CHECK(tally.each_ended_once());
@@ -186,7 +188,7 @@ TEST_CASE("a shutdown lets open requests end, refuses new ones and leaves no pro
   std::vector<int> pids;
   for (auto const& host : run->hosts())
     pids.push_back(host.status().pid);
-  auto open = run.host("slow").async_request("echo", json("drained"), 10s, use_future);
+  auto open = run.host("slow").async_request("echo", json("drained"), patience, use_future);
   auto ended = run->async_shutdown(use_future);
   auto const refused = run.call_host("idle", "echo");
   REQUIRE(!refused);
@@ -266,4 +268,18 @@ TEST_CASE("an actor of the backend's asks the supervisor and the connection") {
       .receive([](std::vector<std::string> const& ids) { CHECK(ids.size() == 1); },
                [](caf::error const& failed) { FAIL(to_string(failed)); });
   CHECK_THROWS_AS(actors.supervisor("nobody"), error);
+}
+
+TEST_CASE("an actor of the backend's hears of every event") {
+  harness run{only(serving_host())};
+  auto& actors = run->actors();
+  caf::scoped_actor self{actors.system()};
+  caf::anon_send(actors.runtime(), subscribe_atom::value, caf::actor_cast<caf::actor>(self));
+  run->start();
+  std::vector<host_state> states;
+  auto const goes_on = [&] { return states.empty() || states.back() != host_state::Running; };
+  self->receive_while(goes_on)(
+      [&](event_atom, host_event const& event) { states.push_back(event.to); },
+      caf::after(patience) >> [] { FAIL("no event came"); });
+  CHECK(states == std::vector{host_state::Starting, host_state::Running});
 }

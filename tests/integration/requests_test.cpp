@@ -54,7 +54,7 @@ TEST_CASE("a request made before its host is Running waits for it") {
   REQUIRE(run.wait_for_entry("raw", host_state::Starting));
   call_tally tally;
   for (int i = 0; i < 100; ++i)
-    run.host().async_request("echo", json(i), 10s, tally.one());
+    run.host().async_request("echo", json(i), patience, tally.one());
   REQUIRE(tally.wait(patience));
   CHECK(tally.succeeded() == 100);
 }
@@ -141,7 +141,7 @@ TEST_CASE("partial replies come before the reply, in order") {
   REQUIRE(run.start());
   auto steps = std::make_shared<std::vector<std::string>>();
   auto const reply = outcome(
-      run.host().async_request("partial", json{}, 10s, use_future,
+      run.host().async_request("partial", json{}, patience, use_future,
                                [steps](payload const& step) { steps->emplace_back(step.text()); }));
   REQUIRE(reply);
   CHECK(reply->text() == "\"done\"");
@@ -179,7 +179,7 @@ TEST_CASE("replies may come in any order") {
   REQUIRE(run.start());
   std::vector<std::future<payload>> replies;
   for (int i = 0; i < 3; ++i)
-    replies.push_back(run.host().async_request("echo", json(i), 10s, use_future));
+    replies.push_back(run.host().async_request("echo", json(i), patience, use_future));
   for (int i = 0; i < 3; ++i)
     CHECK(outcome(std::move(replies[static_cast<std::size_t>(i)]))->text() == std::to_string(i));
 }
@@ -242,13 +242,14 @@ TEST_CASE("large messages pass in both directions at once") {
   };
   SECTION("with a host that does one thing at a time") {
     harness run{only(serving_host())};
-    check(run, [&](host_handle host) { return host.async_request("echo", big, 10s, use_future); });
+    check(run,
+          [&](host_handle host) { return host.async_request("echo", big, patience, use_future); });
   }
   SECTION("with Node") {
     harness run{only(test_hosts::echo_extension())};
     check(run, [&](host_handle host) {
-      return host.async_request("executeCommand", json{{"command", "echo"}, {"args", {big}}}, 10s,
-                                use_future);
+      return host.async_request("executeCommand", json{{"command", "echo"}, {"args", {big}}},
+                                patience, use_future);
     });
   }
 }

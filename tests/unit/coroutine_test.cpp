@@ -86,7 +86,7 @@ using adder_pointer = adder::stateful_pointer<adder_state>;
 task<int> add(adder_pointer self, int value) {
   live_frame const frame;
   auto const sum =
-      value_or_throw(co_await ask<int>(self, self->state.other, 1s, get::value, value));
+      value_or_throw(co_await ask<int>(self, self->state.other, 30s, get::value, value));
   co_return sum + self->state.nevers;
 }
 

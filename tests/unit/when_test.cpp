@@ -61,7 +61,7 @@ struct when_body {
     CHECK(live_frame::count == 0);
     auto const [sum] = co_await when_all(at_once(8));
     co_return late + ready + early + sum +
-        value_or_throw(co_await ask<int>(self, other, 1s, get::value, 15));
+        value_or_throw(co_await ask<int>(self, other, 30s, get::value, 15));
   }
 
   static task<int> all_ready(pointer, caf::actor) {
