@@ -17,8 +17,8 @@
 namespace bulkhead {
 namespace {
 
-/// Writes what a Node host runs into the runtime's own directory, where no extension's user can
-/// change it. The path of the script to run.
+/// Writes what a Node host runs into the runtime's own directory, which other users can't enter.
+/// The path of the script to run.
 result<std::filesystem::path> write_bootstrap(platform::run_directory const& place) {
   for (auto const& file : platform::node_runtime_files())
     if (auto const written = place.write_file(file.name, file.content); !written)
