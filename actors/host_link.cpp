@@ -86,11 +86,12 @@ void host_link::send_control(std::string type, payload asked, deadline by,
 std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler,
                              bool is_up) {
   auto const text = call.asked.text();
-  auto const id = calls_.add({std::move(call.type), std::move(handler), std::move(call.on_progress),
-                              is_up ? std::string{} : std::string{text}, is_up},
-                             call.by, clock::now());
+  auto waiting = is_up ? std::nullopt : std::optional{std::string{text}};
+  auto const id = calls_.add(
+      {std::move(call.type), std::move(handler), std::move(call.on_progress), std::move(waiting)},
+      call.by, clock::now());
   if (is_up)
-    transmit(id, *calls_.find(id), text);
+    transmit(id, calls_.find(id)->type, text);
   arm_timer();
   return id;
 }
@@ -108,23 +109,20 @@ void host_link::tell_idle() {
   done();
 }
 
-bool host_link::transmit(std::uint64_t id, outbound_calls::call& call, std::string_view text) {
+void host_link::transmit(std::uint64_t id, std::string_view type, std::string_view text) {
   wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
-  if (!writer.request(id, call.type, text)) {
-    auto failed = error{errc::payload_too_large}.with_host(host()).with_message_type(call.type);
-    fail_later(std::move(calls_.take(id)->handler), std::move(failed));
-    return false;
-  }
-  call.sent = true;
-  requests_->flush_soon();
-  return true;
+  if (writer.request(id, type, text))
+    return requests_->flush_soon();
+  auto failed =
+      error{errc::payload_too_large}.with_host(host()).with_message_type(std::string{type});
+  fail_later(std::move(calls_.take(id)->handler), std::move(failed));
 }
 
 void host_link::cancel(std::uint64_t id) {
   auto ended = calls_.take(id);
   if (!ended)
     return;
-  if (ended->sent)
+  if (!ended->waiting)
     tell_cancelled(id);
   fail_later(std::move(ended->handler),
              error{errc::request_cancelled}.with_host(host()).with_message_type(ended->type));
@@ -154,7 +152,7 @@ void host_link::arm_timer() {
     self->armed_for_.reset();
     self->calls_.expire(clock::now(), [&](std::uint64_t id, outbound_calls::call ended) {
       auto why = error{errc::request_timeout}.with_host(self->host()).with_message_type(ended.type);
-      if (ended.sent)
+      if (!ended.waiting)
         self->tell_cancelled(id);
       self->complete(std::move(ended.handler), std::move(why));
     });
@@ -218,9 +216,8 @@ void host_link::open() {
   if (phase_ != phase::ready)
     return;
   phase_ = phase::open;
-  calls_.send_waiting([this](std::uint64_t id, outbound_calls::call& call, std::string text) {
-    transmit(id, call, text);
-  });
+  calls_.send_waiting([this](std::uint64_t id, outbound_calls::call const& call,
+                             std::string const& text) { transmit(id, call.type, text); });
 }
 
 void host_link::detach(reason why, std::string const& detail) {
@@ -229,14 +226,14 @@ void host_link::detach(reason why, std::string const& detail) {
   end_inbound();
   calls_.forget_late_replies();
   auto const lost = describe_loss(errc::connection_lost, why, detail);
-  for (auto& call : calls_.take_if([](auto const& c) { return c.sent; }))
+  for (auto& call : calls_.take_if([](auto const& c) { return !c.waiting; }))
     complete(std::move(call.handler), error{lost}.with_message_type(call.type));
 }
 
 void host_link::refuse(reason why, std::string const& detail) {
   start_expected_ = false;
   auto const refused = describe_loss(errc::host_not_running, why, detail);
-  for (auto& call : calls_.take_if([](auto const& c) { return !c.sent; }))
+  for (auto& call : calls_.take_if([](auto const& c) { return c.waiting.has_value(); }))
     complete(std::move(call.handler), error{refused}.with_message_type(call.type));
 }
 
@@ -308,7 +305,7 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
                          wire::envelope const& frame) {
   auto const id = wire::parse_id(frame.id);
   auto* const open = id ? calls_.find(*id) : nullptr;
-  if (!open || !open->sent || open->type != base_type) {
+  if (!open || open->waiting || open->type != base_type) {
     auto const is_late = id && (kind == wire::message_kind::partial ? calls_.expects_late_reply(*id)
                                                                     : calls_.take_late_reply(*id));
     return is_late ? void() : violated(errc::unknown_reply);

@@ -112,7 +112,7 @@ private:
   void violated(errc what);
 
   std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up);
-  bool transmit(std::uint64_t id, outbound_calls::call& call, std::string_view payload);
+  void transmit(std::uint64_t id, std::string_view type, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
   /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with
   /// Asio's own operations, and not in the middle of a frame.

@@ -208,27 +208,36 @@ void capture_output(supervisor_ptr self) {
   state.errors.emplace(executor, state.process->take_errors(), sink("stderr"));
 }
 
+/// Looks up what the start needs, off the loop's thread: it reads files.
+task<result<host_start>> prepare(supervisor_ptr self) {
+  auto& runtime = self->state.around->runtime;
+  auto look_up = [policy = self->state.around->policy, bootstrap = runtime.bootstrap,
+                  base = runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
+                                                    : runtime.rules.file.parent_path()] {
+    return prepare_host_start(policy, bootstrap, base);
+  };
+  auto start = co_await blocking(self, runtime.on.blocking_pool(), look_up);
+  if (!start)
+    co_return to_error(start.error());
+  co_return std::move(*start);
+}
+
 /// Creates and connects the process. What goes wrong later comes as a signal.
-result<void> launch(supervisor_ptr self) {
+result<void> launch(supervisor_ptr self, host_start start) {
   auto& state = self->state;
   auto& runtime = state.around->runtime;
   auto const& policy = state.around->policy;
   auto const generation = ++state.generation;
 
-  auto const base = runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
-                                               : runtime.rules.file.parent_path();
-  auto start = prepare_host_start(policy, runtime.bootstrap, base);
-  if (!start)
-    return start.error();
-  if (!start->refused.empty())
+  if (!start.refused.empty())
     log_of(self).warn("[{}] asks for more than the policy grants: {}", policy.id,
-                      to_string(start->refused));
-  state.extension_id = start->extension_id;
+                      to_string(start.refused));
+  state.extension_id = start.extension_id;
   state.setup =
       make_connection_setup(policy, runtime.place, generation, runtime.on.context().get_executor());
-  if (auto const prepared = state.setup->prepare(start->spec); !prepared)
+  if (auto const prepared = state.setup->prepare(start.spec); !prepared)
     return prepared.error();
-  auto process = platform::spawn(start->spec);
+  auto process = platform::spawn(start.spec);
   if (!process)
     return process.error();
   state.process = std::move(*process);
@@ -239,7 +248,7 @@ result<void> launch(supervisor_ptr self) {
                                    tell(describe_exit(generation, status));
                                  });
   capture_output(self);
-  self->send(state.around->guard, grant_atom::value, policy.id, start->held.to_bits());
+  self->send(state.around->guard, grant_atom::value, policy.id, start.held.to_bits());
   state.setup->connect(state.process->pid(), [tell, generation, link = state.around->link](
                                                  result<link_sockets> sockets) {
     if (sockets)
@@ -374,7 +383,13 @@ task<process_end> end_after_close(supervisor_ptr self) {
 /// From spawn to the end of the process, however it comes.
 task<process_end> run_process(supervisor_ptr self) {
   auto& state = self->state;
-  if (auto const launched = launch(self); !launched) {
+  auto start = co_await prepare(self);
+  auto launched = result<void>{};
+  if (start)
+    launched = launch(self, std::move(*start));
+  else
+    launched = start.error();
+  if (!launched) {
     state.setup.reset();
     process_end never_started{reason::launch_failed, launched.error().what()};
     never_started.started = false;
@@ -496,7 +511,6 @@ caf::result<host_state> start_host(supervisor_ptr self) {
   default:
     return state.starters.emplace_back(self->make_response_promise<host_state>());
   }
-  // First the promise: a launch that fails at once answers it before live() returns.
   auto const promise = state.starters.emplace_back(self->make_response_promise<host_state>());
   enter(self, host_state::Starting, reason::requested);
   start(self, live(self));

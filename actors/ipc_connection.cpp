@@ -74,9 +74,6 @@ ipc_connection_actor::behavior_type ipc_connection(connection_ptr self,
   self->state.link->set_admission(admission_through(self, guard));
   return {
       [self](open_atom) { self->state.link->open(); },
-      [self](detach_atom, reason why, std::string const& detail) {
-        self->state.link->detach(why, detail);
-      },
       [self](refuse_atom, reason why, std::string const& detail) {
         self->state.link->refuse(why, detail);
       },

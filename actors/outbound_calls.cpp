@@ -3,14 +3,12 @@
 namespace bulkhead {
 
 std::uint64_t outbound_calls::add(call added, deadline by, clock::time_point now) {
-  auto const waits = !added.sent;
-  auto const bytes = added.waiting_payload.size();
-  // The table's own bound is far above any cap.
+  auto const bytes = added.waiting ? added.waiting->size() : 0;
+  auto const waits = added.waiting.has_value();
   auto const id = table_.insert(std::move(added), by, now).value();
-  if (waits) {
+  if (waits)
     waiting_.push_back(id);
-    waiting_bytes_ += bytes;
-  }
+  waiting_bytes_ += bytes;
   return id;
 }
 

@@ -3,6 +3,8 @@
 #include <bulkhead/actors/call.hpp>
 #include <bulkhead/messages/request_table.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -24,20 +26,23 @@ public:
     std::string type;
     std::unique_ptr<call_handler> handler;
     progress_handler on_progress;
-    /// The payload while the request waits for its host; empty once it is on its way.
-    std::string waiting_payload;
-    bool sent = false;
+    /// The payload while the request waits for its host; nothing once it is on its way.
+    std::optional<std::string> waiting;
   };
 
+  /// Control requests that always find room beside the caller's own.
+  static constexpr std::size_t control_reserve = 1024;
+
   explicit outbound_calls(std::size_t cap) noexcept
-      : cap_{cap} {}
+      : cap_{std::min(cap, wire::request_table<call>::max_size - control_reserve)} {}
 
   std::size_t size() const noexcept { return table_.size(); }
   bool is_full() const noexcept { return table_.size() >= cap_; }
   /// Bytes of payloads that wait for their host.
   std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
 
-  /// Its id on the wire. The cap is the caller's to check, because control requests pass it.
+  /// Its id on the wire. The cap is the caller's to check, because control requests pass it: no
+  /// more than control_reserve of them.
   std::uint64_t add(call added, deadline by, clock::time_point now);
   /// Null for an id that is not open.
   call* find(std::uint64_t id) noexcept { return table_.find(id); }
@@ -54,8 +59,8 @@ public:
   /// Ends all of which `choose` says yes.
   template <class Choose>
   std::vector<call> take_if(Choose choose);
-  /// Calls visit(id, call&) for each that waits for its host, oldest first, and forgets that it
-  /// waited.
+  /// Calls visit(id, call&, payload) for each that waits for its host, oldest first, and forgets
+  /// that it waited.
   template <class Visit>
   void send_waiting(Visit visit);
 
@@ -71,7 +76,10 @@ public:
   void forget_late_replies() noexcept;
 
 private:
-  void leave(call const& gone) noexcept { waiting_bytes_ -= gone.waiting_payload.size(); }
+  void leave(call const& gone) noexcept {
+    if (gone.waiting)
+      waiting_bytes_ -= gone.waiting->size();
+  }
 
   wire::request_table<call> table_;
   std::deque<std::uint64_t> waiting_; // in order; may hold ids that have ended since
@@ -102,7 +110,7 @@ void outbound_calls::send_waiting(Visit visit) {
     if (!c)
       continue;
     leave(*c);
-    visit(id, *c, std::exchange(c->waiting_payload, {}));
+    visit(id, *c, *std::exchange(c->waiting, std::nullopt));
   }
 }
 

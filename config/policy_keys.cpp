@@ -41,8 +41,9 @@ constexpr auto longest = 24h;
 constexpr auto shortest = 1ms;
 /// Past a thousand restarts "never give up" and "give up" are the same to whoever waits.
 constexpr std::uint32_t most_restarts = 1000;
-/// The wire protocol's cap on what the window of open requests may cost.
-constexpr std::size_t most_in_flight = std::size_t{1} << 20;
+/// Some hundreds of megabytes of bookkeeping; half of what a request table can hold, so that
+/// requests of Bulkhead's own always find room.
+constexpr std::size_t most_in_flight = std::size_t{1} << 19;
 /// Room for the envelope and a short payload, so that a host can always be told what went wrong.
 constexpr std::size_t smallest_frame = 1024;
 /// Beyond it a second backoff would already be the longest.

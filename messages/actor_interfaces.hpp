@@ -20,7 +20,6 @@ using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using status_atom = caf::atom_constant<caf::atom("status")>;
 using signal_atom = caf::atom_constant<caf::atom("signal")>;
 using open_atom = caf::atom_constant<caf::atom("open")>;
-using detach_atom = caf::atom_constant<caf::atom("detach")>;
 using refuse_atom = caf::atom_constant<caf::atom("refuse")>;
 using request_atom = caf::atom_constant<caf::atom("request")>;
 using admit_atom = caf::atom_constant<caf::atom("admit")>;
@@ -64,8 +63,7 @@ using host_supervisor_actor = caf::typed_actor<
 /// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the
 /// reply's payload as JSON text.
 using ipc_connection_actor = caf::typed_actor<
-    caf::reacts_to<open_atom>, caf::reacts_to<detach_atom, reason, std::string>,
-    caf::reacts_to<refuse_atom, reason, std::string>,
+    caf::reacts_to<open_atom>, caf::reacts_to<refuse_atom, reason, std::string>,
     caf::reacts_to<admitted_atom, inbound_batch_ptr>,
     caf::replies_to<request_atom, std::string, std::string, std::uint64_t>::with<std::string>>;
 

@@ -9,10 +9,10 @@ namespace {
 outbound_calls::clock::time_point const noon{12h};
 
 outbound_calls::call sent() {
-  return {"echo", nullptr, {}, {}, true};
+  return {"echo", nullptr, {}, {}};
 }
 outbound_calls::call waiting(std::string payload) {
-  return {"echo", nullptr, {}, std::move(payload), false};
+  return {"echo", nullptr, {}, std::move(payload)};
 }
 
 } // namespace
@@ -32,6 +32,15 @@ TEST_CASE("it is full at its cap") {
   calls.add(sent(), {}, noon);
   CHECK(!calls.is_full());
   calls.add(sent(), {}, noon);
+  CHECK(calls.is_full());
+}
+
+TEST_CASE("a control request finds room beside as many calls as any policy allows") {
+  outbound_calls calls{~std::size_t{0}};
+  while (!calls.is_full())
+    calls.add(sent(), {}, noon);
+  for (std::size_t i = 0; i < outbound_calls::control_reserve; ++i)
+    calls.add(sent(), {}, noon);
   CHECK(calls.is_full());
 }
 
@@ -71,7 +80,7 @@ TEST_CASE("calls are taken by choice") {
   outbound_calls calls{10};
   calls.add(sent(), {}, noon);
   calls.add(waiting("1"), {}, noon);
-  CHECK(calls.take_if([](auto const& call) { return call.sent; }).size() == 1);
+  CHECK(calls.take_if([](auto const& call) { return !call.waiting; }).size() == 1);
   CHECK(calls.size() == 1);
   CHECK(calls.waiting_bytes() == 1);
 }

@@ -293,11 +293,11 @@ TEST_CASE("a time or a size without a unit is told what to write") {
 
 TEST_CASE("a value outside its range is refused with the range") {
   CHECK(host_report("limits.in_flight = 0") ==
-        "policy.toml:3:20: hosts.x.limits.in_flight is 0 - its range is 1 to 1048576");
+        "policy.toml:3:20: hosts.x.limits.in_flight is 0 - its range is 1 to 524288");
   CHECK(host_report("limits.in_flight = -1") ==
-        "policy.toml:3:20: hosts.x.limits.in_flight is -1 - its range is 1 to 1048576");
-  CHECK(host_report("limits.in_flight = 1_048_577") ==
-        "policy.toml:3:20: hosts.x.limits.in_flight is 1048577 - its range is 1 to 1048576");
+        "policy.toml:3:20: hosts.x.limits.in_flight is -1 - its range is 1 to 524288");
+  CHECK(host_report("limits.in_flight = 524_289") ==
+        "policy.toml:3:20: hosts.x.limits.in_flight is 524289 - its range is 1 to 524288");
   CHECK(host_report("limits.frame = \"51MiB\"") ==
         "policy.toml:3:16: hosts.x.limits.frame is \"51MiB\" - its range is \"1KiB\" to \"50MiB\"");
   CHECK(host_report("start_timeout = \"25h\"") ==
@@ -326,7 +326,7 @@ TEST_CASE("a value outside its range is refused with the range") {
 
 TEST_CASE("a range includes its ends") {
   CHECK(host_parsed("limits.in_flight = 1").hosts[0].limits.in_flight == 1);
-  CHECK(host_parsed("limits.in_flight = 1048576").hosts[0].limits.in_flight == 1048576);
+  CHECK(host_parsed("limits.in_flight = 524288").hosts[0].limits.in_flight == 524288);
   CHECK(host_parsed("limits.frame = \"1KiB\"").hosts[0].limits.frame == 1024);
   CHECK(host_parsed("limits.frame = \"50MiB\"").hosts[0].limits.frame == 50u << 20);
   CHECK(host_parsed("start_timeout = \"1ms\"").hosts[0].start_timeout == 1ms);
@@ -476,7 +476,7 @@ policy.toml:5:8: hosts.b: this version can't contain a host yet; write  [hosts.b
 policy.toml:7:17: 3 has no unit - write "3s"
 policy.toml:8:16: unknown permission "fileSystem.raed" - did you mean "fileSystem.read"?
 policy.toml:10:1: hosts.b.limits.memory is not enforced by this version; remove it
-policy.toml:11:13: hosts.b.limits.in_flight is 0 - its range is 1 to 1048576
+policy.toml:11:13: hosts.b.limits.in_flight is 0 - its range is 1 to 524288
 policy.toml:12:8: hosts.a has no extension - write  extension = "FOLDER"
 policy.toml:12:8: hosts.a: this version can't contain a host yet; write  [hosts.a.sandbox] require = "none"  to run it uncontained, knowing that the extension can then do what its user can
 policy.toml:14:13: defaults.autostart is a whole number - it takes true or false)");

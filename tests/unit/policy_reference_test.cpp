@@ -89,7 +89,7 @@ TEST_CASE("the schema describes hosts, defaults and permissions") {
   auto const& in_flight = host.at("limits").at("properties").at("in_flight").as_object();
   CHECK(in_flight.at("type") == "integer");
   CHECK(in_flight.at("minimum") == 1);
-  CHECK(in_flight.at("maximum") == 1 << 20);
+  CHECK(in_flight.at("maximum") == 1 << 19);
   CHECK(in_flight.at("default") == defaults::in_flight);
   CHECK(host.at("start_timeout").at("default") == "10s");
   CHECK(host.at("limits").at("properties").at("memory").as_object().contains("not"));
