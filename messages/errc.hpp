@@ -26,6 +26,18 @@ enum class errc : int {
   handler_failed = 4013,      ///< the backend's handler threw
   unsupported_request = 4014, ///< nobody handles requests of that type
   runtime_stopped = 4015,     ///< the runtime is shutting down
+  limit_exceeded = 4016,      ///< a limit of the policy on what a host may use is reached
+  file_not_found = 4017,      ///< no such file or folder
+  file_exists = 4018,         ///< there is one already, and it was not to be replaced
+  file_not_a_directory = 4019, ///< a folder was asked for and this is none
+  file_is_a_directory = 4020,  ///< a file was asked for and this is a folder
+  directory_not_empty = 4021,  ///< a folder that is not to be deleted with what it holds
+  file_too_large = 4022,       ///< longer than one answer can be
+  file_unsupported = 4023,     ///< neither file nor folder: a FIFO, a device, a socket
+  file_unavailable = 4024,     ///< the operating system refused: no space, an I/O error, no access
+  secrets_unavailable = 4025,  ///< no secret store can be used: absent, locked or gone
+  secret_too_large = 4026,     ///< longer than 64 KiB
+  audit_unavailable = 4027,    ///< it has to be recorded in the audit log and can't be
 
   // ---- containment ----
   sandbox_unavailable =
@@ -63,6 +75,7 @@ enum class errc : int {
   policy_not_supported = 4508,      ///< a key of a feature that this version does not enforce yet
   policy_unknown_permission = 4509, ///< a permission that does not exist
   policy_conflict = 4510,           ///< two keys that exclude each other
+  policy_invalid_pattern = 4511,    ///< a path pattern that is no glob
 
   // ---- the machine ----
   extension_unusable = 4601,   ///< no such folder or file, or a package.json that can't be read
@@ -72,6 +85,10 @@ enum class errc : int {
   spawn_failed = 4605,         ///< the operating system refused to create the process
   connect_failed = 4606,       ///< nobody listened on the host's socket after all attempts
   untrusted_peer = 4607,       ///< another process than the host's connected to its socket
+  vault_unusable = 4608,       ///< not a vault, a damaged one, or another passphrase's
+  keyring_unusable = 4609,     ///< the desktop's keyring can't be reached
+  audit_file_unusable = 4610,  ///< the audit log can't be opened or written
+  audit_broken = 4611,         ///< the audit log was edited, cut or reordered
 };
 
 /// What is known of a code: its stable name, what happened, and what to do about it.
