@@ -23,6 +23,28 @@ bool is_lesser(errc what) noexcept {
   return what == errc::unknown_reply || what == errc::id_in_use;
 }
 
+/// Answers a request that was not admitted.
+void refuse_call(inbound_call& call, inbound_batch const& batch, std::size_t i) {
+  auto const say = [&](errc code) { call.fail(code, describe(code).sentence); };
+  switch (batch.decision(i)) {
+  case verdict::rate_limited:
+    return call.fail(errc::rate_limited, describe(errc::rate_limited).sentence,
+                     {{"retry_after_ms", std::to_string(batch.retry_after_ms(i))}});
+  case verdict::path_denied:
+    return say(errc::path_denied);
+  case verdict::path_invalid:
+    return call.fail(errc::invalid_payload, "a path is missing, or is no path");
+  case verdict::audit_unavailable:
+    return say(errc::audit_unavailable);
+  default:
+    break;
+  }
+  if (std::string const missing{batch.missing(i)}; !missing.empty())
+    return call.fail(errc::permission_denied, "the extension lacks the permission " + missing,
+                     {{"permission", '"' + missing + '"'}});
+  call.fail(errc::permission_denied, "no permission is defined for requests of this type");
+}
+
 /// The error reply of the other side as our own error.
 error remote_error(wire::envelope const& frame) {
   auto const told = payload{std::string{frame.payload}};
@@ -405,13 +427,7 @@ void host_link::admitted(inbound_batch_ptr batch) {
       continue;
     }
     around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
-    auto const missing = batch->missing(i);
-    if (missing.empty())
-      call->fail(errc::permission_denied, "no permission is defined for requests of this type");
-    else
-      call->fail(errc::permission_denied,
-                 "the extension lacks the permission " + std::string{missing},
-                 {{"permission", "\"" + std::string{missing} + "\""}});
+    refuse_call(*call, *batch, i);
   }
   if (inbound_admission_ == 0)
     cancelled_early_.clear();
@@ -433,6 +449,17 @@ void host_link::reply_error(inbound_call const& call, std::string_view code, std
   answer([&](wire::frame_writer writer) {
     return writer.error_reply(call.raw_id(), call.raw_type(), text, code, more);
   });
+}
+
+bool host_link::notify(std::uint64_t generation, std::string_view type, std::string_view text) {
+  if (phase_ != phase::open || generation != generation_ ||
+      requests_->unsent() >= defaults::outbound_high_water)
+    return false;
+  wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
+  if (!writer.notification(type, text))
+    return false;
+  requests_->flush_soon();
+  return true;
 }
 
 void host_link::reply_partial(inbound_call const& call, std::string_view text) {

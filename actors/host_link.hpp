@@ -93,6 +93,10 @@ public:
                    std::initializer_list<wire::error_member> more);
   void reply_partial(inbound_call const& call, std::string_view payload);
 
+  /// Tells the process of that generation something that it never answers. False where it is gone
+  /// or too far behind in reading: nothing was sent then.
+  bool notify(std::uint64_t generation, std::string_view type, std::string_view payload);
+
   std::string const& host() const noexcept { return around_.policy.id; }
   loop& on() const noexcept { return around_.on; }
 

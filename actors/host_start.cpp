@@ -2,13 +2,22 @@
 
 #include <bulkhead/config/manifest.hpp>
 #include <bulkhead/platform/interpreter.hpp>
+#include <bulkhead/platform/run_directory.hpp>
 
 namespace bulkhead {
 namespace {
 
+permission_set every_permission() {
+  permission_set all;
+  for (auto const each : all_permissions())
+    all.insert(each);
+  return all;
+}
+
 result<void> describe_extension(host_policy const& host, host_start& start) {
   if (host.extension.empty()) {
-    start.held = host.permissions; // nobody asks, so what is granted holds
+    start.asked = every_permission(); // nobody asks, so what is granted holds
+    start.held = host.permissions;
     return {};
   }
   auto const asked = load_manifest(host.extension);
@@ -18,6 +27,7 @@ result<void> describe_extension(host_policy const& host, host_start& start) {
   if (!effective)
     return effective.error();
   start.extension_id = asked->id;
+  start.asked = asked->permissions;
   start.held = effective->held;
   start.refused = effective->refused;
   return {};
@@ -48,12 +58,15 @@ result<void> describe_program(host_policy const& host, std::filesystem::path con
 
 } // namespace
 
-result<host_start> prepare_host_start(host_policy const& host,
+result<host_start> prepare_host_start(host_policy const& host, host_folders const& own,
                                       std::filesystem::path const& bootstrap,
                                       std::filesystem::path const& policy_folder) {
   host_start start;
   if (auto const described = describe_extension(host, start); !described)
     return described.error();
+  for (auto const* const folder : {&own.storage, &own.logs, &own.temp})
+    if (auto const made = platform::open_state_directory(*folder); !made)
+      return made.error();
   if (auto const described = describe_program(host, bootstrap, policy_folder, start); !described)
     return described.error();
   return start;

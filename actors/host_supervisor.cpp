@@ -109,7 +109,9 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail = 
   publish(self, host_event_kind::state_changed, from, to, why, detail);
   if (to == host_state::Stopped || to == host_state::Crashed) {
     self->send(state.around->connection, refuse_atom::value, why, detail);
-    self->send(state.around->guard, revoke_atom::value, state.around->policy.id);
+    auto const& servants = state.around->servants;
+    self->send(servants.limiter, revoke_atom::value, state.around->policy.id);
+    self->send(servants.guard, revoke_atom::value, state.around->policy.id);
     refuse(state.starters, error{errc::host_not_running, detail}
                                .with_host(state.around->policy.id)
                                .with_host_reason(why));
@@ -211,15 +213,27 @@ void capture_output(supervisor_ptr self) {
 /// Looks up what the start needs, off the loop's thread: it reads files.
 task<result<host_start>> prepare(supervisor_ptr self) {
   auto& runtime = self->state.around->runtime;
-  auto look_up = [policy = self->state.around->policy, bootstrap = runtime.bootstrap,
+  auto const& host = self->state.around->policy;
+  auto look_up = [policy = host, own = folders_of(runtime.rules, host, runtime.place.path()),
+                  bootstrap = runtime.bootstrap,
                   base = runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
                                                     : runtime.rules.file.parent_path()] {
-    return prepare_host_start(policy, bootstrap, base);
+    return prepare_host_start(policy, own, bootstrap, base);
   };
   auto start = co_await blocking(self, runtime.on.blocking_pool(), look_up);
   if (!start)
     co_return to_error(start.error());
   co_return std::move(*start);
+}
+
+void record_start(supervisor_ptr self, host_start const& start) {
+  audit_record made;
+  made.time = std::chrono::system_clock::now();
+  made.host = self->state.around->policy.id;
+  made.what = "host.started";
+  made.object = start.extension_id;
+  made.rule = to_string(start.held);
+  self->send(self->state.around->servants.audit, record_atom::value, audit_records{made});
 }
 
 /// Creates and connects the process. What goes wrong later comes as a signal.
@@ -248,7 +262,8 @@ result<void> launch(supervisor_ptr self, host_start start) {
                                    tell(describe_exit(generation, status));
                                  });
   capture_output(self);
-  self->send(state.around->guard, grant_atom::value, policy.id, start.held.to_bits());
+  self->send(state.around->servants.guard, grant_atom::value, policy.id, start.asked.to_bits());
+  record_start(self, start);
   state.setup->connect(state.process->pid(), [tell, generation, link = state.around->link](
                                                  result<link_sockets> sockets) {
     if (sockets)
@@ -284,11 +299,27 @@ payload extension_payload(supervisor_ptr self) {
   return payload{json{{"extensionId", self->state.extension_id}}};
 }
 
+/// With the folders that its path rules are about: what the extension needs to ask for files.
+payload activation_payload(supervisor_ptr self) {
+  auto const& around = *self->state.around;
+  auto const own = folders_of(around.runtime.rules, around.policy, around.runtime.place.path());
+  boost::json::array workspace;
+  for (auto const& folder : around.policy.filesystem.workspace)
+    workspace.emplace_back(folder.string());
+  return payload{json{{"extensionId", self->state.extension_id},
+                      {"folders",
+                       {{"workspace", std::move(workspace)},
+                        {"extension", own.extension.string()},
+                        {"storage", own.storage.string()},
+                        {"logs", own.logs.string()},
+                        {"temp", own.temp.string()}}}}};
+}
+
 void activate(supervisor_ptr self) {
   if (self->state.extension_id.empty())
     return;
   link_of(self).send_control(
-      "activate-extension", extension_payload(self), self->state.around->policy.request_timeout,
+      "activate-extension", activation_payload(self), self->state.around->policy.request_timeout,
       when_done(
           [tell = signal_sender(self), generation = self->state.generation](result<payload> ended) {
             tell({signal_kind::activated, generation, reason::none, ended ? 0 : 1,
@@ -326,8 +357,11 @@ void on_activated(supervisor_ptr self, host_signal const& signal) {
 // ---- the life of a host -----------------------------------------------------------------------
 
 void cut_off(supervisor_ptr self, reason why, std::string const& detail) {
+  auto const& around = *self->state.around;
   self->state.setup.reset();
   link_of(self).detach(why, detail);
+  self->send(around.servants.files, revoke_atom::value, around.policy.id);
+  self->send(around.servants.secrets, revoke_atom::value, around.policy.id);
 }
 
 /// SIGKILL for the whole tree, then waits for its end.

@@ -22,6 +22,15 @@
 
 namespace bulkhead {
 
+/// Who decides about and serves what a host asks for, and is told of each process of it.
+struct host_servants {
+  rate_limiter_actor limiter;
+  permission_guard_actor guard;
+  service_actor files;
+  service_actor secrets;
+  audit_log_actor audit;
+};
+
 /// What one supervisor works with; all of it outlives the actor.
 struct supervisor_surroundings {
   runtime_surroundings& runtime;
@@ -29,7 +38,7 @@ struct supervisor_surroundings {
   std::shared_ptr<host_record> record;
   std::shared_ptr<host_link> link;
   ipc_connection_actor connection;
-  permission_guard_actor guard;
+  host_servants servants;
   runtime_actor events; ///< who is told of every transition
 };
 

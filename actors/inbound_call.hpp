@@ -30,6 +30,13 @@ public:
   std::string_view raw_type() const noexcept { return batch_->raw_type(index_); }
   std::string_view payload_text() const noexcept { return batch_->payload(index_); }
   json const& payload() const;
+  /// What inbound_batch says of the request: its checked paths, and the rules that it was checked
+  /// by.
+  std::string_view path(std::size_t which) const noexcept { return batch_->path(index_, which); }
+  std::shared_ptr<host_access const> const& access() const noexcept { return batch_->access(); }
+  std::uint64_t generation() const noexcept { return batch_->generation(); }
+  /// For what comes to the host after the answer; empty once it was answered.
+  std::weak_ptr<host_link> const& link() const noexcept { return link_; }
 
   void reply(json const& value);
   /// Both texts travel to the extension: they name nothing that it may not know.

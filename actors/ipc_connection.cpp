@@ -13,20 +13,26 @@ namespace {
 
 using connection_ptr = ipc_connection_actor::stateful_pointer<ipc_connection_state>;
 
-/// Sends batches to the guard for as long as it and this actor live; without one of them everything
-/// stays denied.
-auto admission_through(connection_ptr self, permission_guard_actor const& guard) {
+/// Sends batches to the limiter for as long as this actor lives; they come back to it.
+auto admission_through(connection_ptr self, rate_limiter_actor const& limiter) {
   return [link = std::weak_ptr{self->state.link},
           me = caf::actor_cast<caf::weak_actor_ptr>(self->address()),
-          guard = caf::actor_cast<caf::weak_actor_ptr>(guard)](inbound_batch_ptr batch) {
-    auto const connection = caf::actor_cast<caf::strong_actor_ptr>(me);
-    auto const decides = caf::actor_cast<caf::strong_actor_ptr>(guard);
-    if (connection && decides)
-      caf::anon_send(caf::actor_cast<permission_guard_actor>(decides), admit_atom::value,
-                     std::move(batch), caf::actor_cast<ipc_connection_actor>(connection));
+          limiter](inbound_batch_ptr batch) {
+    if (auto const connection = caf::actor_cast<caf::strong_actor_ptr>(me))
+      caf::anon_send(limiter, admit_atom::value, std::move(batch),
+                     caf::actor_cast<ipc_connection_actor>(connection));
     else if (auto const denied = link.lock())
       denied->admitted(std::move(batch));
   };
+}
+
+/// Nobody decides any more: what nobody has decided about is denied.
+void deny_everything(connection_ptr self) {
+  self->state.link->set_admission(
+      [link = std::weak_ptr{self->state.link}](inbound_batch_ptr batch) {
+        if (auto const denied = link.lock())
+          denied->admitted(std::move(batch));
+      });
 }
 
 /// Ends a call in the actor that waits for it.
@@ -69,9 +75,13 @@ ipc_connection_state::~ipc_connection_state() {
 
 ipc_connection_actor::behavior_type ipc_connection(connection_ptr self,
                                                    std::shared_ptr<host_link> link,
+                                                   rate_limiter_actor const& limiter,
                                                    permission_guard_actor const& guard) {
   self->state.link = std::move(link);
-  self->state.link->set_admission(admission_through(self, guard));
+  self->state.link->set_admission(admission_through(self, limiter));
+  self->set_down_handler([self](caf::down_msg const&) { deny_everything(self); });
+  self->monitor(limiter);
+  self->monitor(guard);
   return {
       [self](open_atom) { self->state.link->open(); },
       [self](refuse_atom, reason why, std::string const& detail) {

@@ -21,10 +21,11 @@ struct ipc_connection_state {
   std::shared_ptr<host_link> link;
 };
 
-/// Brings lifecycle and verdicts to `link`, and the link's batches to `guard`. Without the guard
-/// everything is denied.
+/// Brings lifecycle and verdicts to `link`, and the link's batches to `limiter`, which passes them
+/// to `guard`. Once one of these has ended everything is denied.
 ipc_connection_actor::behavior_type
 ipc_connection(ipc_connection_actor::stateful_pointer<ipc_connection_state> self,
-               std::shared_ptr<host_link> link, permission_guard_actor const& guard);
+               std::shared_ptr<host_link> link, rate_limiter_actor const& limiter,
+               permission_guard_actor const& guard);
 
 } // namespace bulkhead

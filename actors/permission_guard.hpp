@@ -1,15 +1,22 @@
 #pragma once
 
-#include <bulkhead/config/request_rules.hpp>
+#include <bulkhead/actors/denial_tally.hpp>
+#include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/messages/actor_interfaces.hpp>
 
 #include <caf/typed_event_based_actor.hpp>
 
 #include <map>
-#include <optional>
 #include <string>
 
 namespace bulkhead {
+
+/// What the guard has recorded.
+struct guard_auditing {
+  audit_log_actor log;
+  audit_level level = audit_level::changes;
+  bool required = false; ///< what is to be recorded waits until it is
+};
 
 /// The state of the actor that decides what each host may ask for.
 struct permission_guard_state {
@@ -17,13 +24,18 @@ struct permission_guard_state {
   permission_guard_state(permission_guard_state const&) = delete;
 
   static inline char const* name = "permission_guard";
-  std::optional<request_rules> rules;
-  std::map<std::string, permission_set, std::less<>> granted;
+  access_rules_ptr rules;
+  guard_auditing auditing;
+  /// By host: what its extension asks for.
+  std::map<std::string, permission_set, std::less<>> asked;
+  denial_tally limited;
 };
 
-/// Marks each request of a batch admitted or denied. A host that was granted nothing gets nothing.
+/// Marks each request of a batch admitted or denied, has it recorded, and sends the batch to its
+/// connection. What an extension holds is what it asks for and the policy grants; a host that has
+/// not been announced holds nothing.
 permission_guard_actor::behavior_type
 permission_guard(permission_guard_actor::stateful_pointer<permission_guard_state> self,
-                 request_rules rules);
+                 access_rules_ptr rules, guard_auditing auditing);
 
 } // namespace bulkhead

@@ -1,7 +1,6 @@
 #include <bulkhead/actors/request_router.hpp>
 
 #include <bulkhead/actors/loop.hpp>
-#include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -79,11 +78,6 @@ void unregister_command(std::shared_ptr<inbound_call> const& call, host_record& 
   call->reply(boost::json::object{});
 }
 
-/// Reserved by the protocol for services that this version does not have.
-void not_served(std::shared_ptr<inbound_call> const& call, host_record&) {
-  call->fail(errc::unsupported_request, "this version does not serve requests of this type");
-}
-
 void fail_from_exception(inbound_call& call, spdlog::logger& log,
                          std::exception_ptr const& failed) {
   try {
@@ -107,9 +101,10 @@ request_router::request_router(loop& on, std::shared_ptr<spdlog::logger> log)
   services_.emplace("log", log_service{log_});
   services_.emplace("command-registered", register_command);
   services_.emplace("command-unregistered", unregister_command);
-  for (auto const& served : served_requests())
-    if (served.reserved)
-      services_.emplace(served.type, not_served);
+}
+
+void request_router::set_service(std::string_view type, service answers) {
+  services_.insert_or_assign(std::string{type}, std::move(answers));
 }
 
 void request_router::set_handler(std::string type, request_handler handler) {

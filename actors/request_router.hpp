@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace spdlog {
 class logger;
@@ -26,6 +27,8 @@ public:
 
   request_router(loop& on, std::shared_ptr<spdlog::logger> log);
 
+  /// Who answers requests of a type that belongs to the protocol.
+  void set_service(std::string_view type, service answers);
   /// Replaces the handler of that type. A type that Bulkhead serves keeps its service.
   void set_handler(std::string type, request_handler handler);
 

@@ -1,6 +1,7 @@
 #include <bulkhead/actors/runtime.hpp>
 
 #include <bulkhead/actors/runtime_core.hpp>
+#include <bulkhead/config/access_rules.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -157,8 +158,23 @@ boost::asio::io_context::executor_type runtime::loop_executor() const {
   return core_->on->context().get_executor();
 }
 
-policy const& runtime::active_policy() const noexcept {
-  return core_->what;
+std::shared_ptr<policy const> runtime::active_policy() const {
+  return core_->active();
+}
+
+void runtime::update_policy(policy changed, completion<std::vector<policy_change>> done) {
+  if (!core_->accepting)
+    return boost::asio::post(core_->on->context(),
+                             [done = std::move(done)] { done(error{errc::runtime_stopped}); });
+  auto rules = access_rules::compile(changed, core_->place.path());
+  if (!rules)
+    return boost::asio::post(core_->on->context(),
+                             [done = std::move(done), why = rules.error()] { done(why); });
+  auto next = std::make_shared<policy const>(std::move(changed));
+  on_loop(core_, [core = core_, rules = std::move(*rules), next = std::move(next),
+                  done = std::move(done)]() mutable {
+    core->update(std::move(next), std::move(rules), std::move(done));
+  });
 }
 
 typed_actors& runtime::actors() noexcept {

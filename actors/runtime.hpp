@@ -4,6 +4,7 @@
 #include <bulkhead/actors/request.hpp>
 #include <bulkhead/config/load.hpp>
 #include <bulkhead/config/policy.hpp>
+#include <bulkhead/config/policy_change.hpp>
 #include <bulkhead/messages/deadline.hpp>
 #include <bulkhead/messages/host_event.hpp>
 #include <bulkhead/messages/json.hpp>
@@ -203,8 +204,26 @@ public:
         token);
   }
 
+  /// Takes over what a changed policy says about each request: permissions, [requests], path rules,
+  /// rate limits, limits.storage and limits.fs_operations. Completes with
+  /// void(std::exception_ptr, std::vector<policy_change>): all that is different, and of each
+  /// whether it holds now or takes a new start of the program. Every request that the hosts send
+  /// after that is decided by the new rules; one that was admitted before still ends. What an
+  /// extension holds is still only what its manifest asks for. Fails, and changes nothing, with
+  /// policy_invalid_pattern.
+  template <class Token>
+  auto async_update_policy(policy changed, Token&& token) {
+    return boost::asio::async_initiate<Token, void(std::exception_ptr, std::vector<policy_change>)>(
+        [this](auto handler, policy what) {
+          update_policy(std::move(what), token_completion<std::vector<policy_change>>(
+                                             std::move(handler), loop_executor()));
+        },
+        token, std::move(changed));
+  }
+
   boost::asio::io_context::executor_type loop_executor() const;
-  policy const& active_policy() const noexcept;
+  /// The policy as it was given last.
+  std::shared_ptr<policy const> active_policy() const;
 
   /// The actors behind this, for programs that run CAF actors of their own: include
   /// <bulkhead/typed_actors.hpp>.
@@ -213,6 +232,7 @@ public:
 private:
   void set_handler(std::string type, request_handler handler);
   void shutdown(completion<void> done);
+  void update_policy(policy changed, completion<std::vector<policy_change>> done);
 
   std::shared_ptr<runtime_core> core_;
 };

@@ -1,17 +1,27 @@
 #include <bulkhead/actors/runtime_core.hpp>
 
+#include <bulkhead/actors/audit_log.hpp>
+#include <bulkhead/actors/caf_errors.hpp>
+#include <bulkhead/actors/file_service.hpp>
 #include <bulkhead/actors/host_supervisor.hpp>
 #include <bulkhead/actors/ipc_connection.hpp>
 #include <bulkhead/actors/permission_guard.hpp>
+#include <bulkhead/actors/policy_secrets.hpp>
+#include <bulkhead/actors/rate_limiter.hpp>
 #include <bulkhead/actors/runtime_supervisor.hpp>
+#include <bulkhead/actors/secret_store.hpp>
+#include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/embedded_file.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace bulkhead {
@@ -33,6 +43,47 @@ policy contained_as_required(policy rules) {
     if (host.require != sandbox_tier::none)
       throw error{errc::sandbox_unavailable}.with_host(host.id);
   return rules;
+}
+
+host_servants spawn_servants(loop& on, policy const& what, platform::run_directory const& place,
+                             std::shared_ptr<spdlog::logger> const& log) {
+  auto& system = on.system();
+  auto const rules = access_rules::compile(what, place.path()).value();
+  host_servants all;
+  all.audit = system.spawn(
+      audit_log,
+      audit_surroundings{on, log, {what.audit_file(), what.audit.rotate_at, what.audit.keep}});
+  all.guard = system.spawn(permission_guard, rules,
+                           guard_auditing{all.audit, what.audit.level, what.audit.required});
+  all.limiter = system.spawn(rate_limiter, all.guard, rules);
+  all.files = system.spawn(file_service, file_surroundings{on, log});
+  all.secrets = system.spawn(secret_store, secret_surroundings{on, log, what.name, secrets_of(what),
+                                                               what.secrets.cache_ttl});
+  return all;
+}
+
+/// Brings what belongs to the protocol to those who serve it.
+void serve(request_router& router, host_servants const& servants) {
+  auto const pass_on = [](service_actor const& to) {
+    return [to](inbound_call_ptr call, host_record&) {
+      caf::anon_send(to, serve_atom::value, std::move(call));
+    };
+  };
+  for (auto const& served : served_requests())
+    if (served.type.starts_with("fs.") || served.type == "workspace-find-files")
+      router.set_service(served.type, pass_on(servants.files));
+    else if (served.type.starts_with("secret"))
+      router.set_service(served.type, pass_on(servants.secrets));
+}
+
+audit_record record_of(policy_change const& change) {
+  audit_record made;
+  made.time = std::chrono::system_clock::now();
+  made.host = "runtime";
+  made.what = "policy.updated";
+  made.object = change.key;
+  made.rule = change.from + " -> " + change.to;
+  return made;
 }
 
 /// More than any number of requests can be open.
@@ -59,8 +110,10 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
     , surroundings{*on, what, log, router, place, write_bootstrap(place).value()}
     , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
-    , guard{on->system().spawn(permission_guard, request_rules{what.requests})}
+    , servants{spawn_servants(*on, what, place, log)}
     , typed{on->system(), actor} {
+  active_ = std::make_shared<policy const>(what);
+  serve(router, servants);
   hosts.reserve(what.hosts.size());
   for (auto const& host : what.hosts)
     add_host(host);
@@ -70,10 +123,10 @@ void runtime_core::add_host(host_policy const& host) {
   auto record = std::make_shared<host_record>(host.id);
   auto link = std::make_shared<host_link>(
       host_link::surroundings{*on, host, *record, router, surroundings.scratch});
-  auto connection = on->system().spawn(ipc_connection, link, guard);
+  auto connection = on->system().spawn(ipc_connection, link, servants.limiter, servants.guard);
   auto supervisor =
       on->system().spawn(host_supervisor, supervisor_surroundings{surroundings, host, record, link,
-                                                                  connection, guard, actor});
+                                                                  connection, servants, actor});
   typed.add(host.id, {supervisor, connection});
   hosts.push_back(std::make_shared<host_entry>(
       host_entry{host, std::move(record), std::move(link), connection, supervisor}));
@@ -142,6 +195,32 @@ void runtime_core::fail_later(submission each, errc code) {
                     [handler = std::move(each.handler), why = std::move(why)]() mutable {
                       handler->complete(std::move(why));
                     });
+}
+
+std::shared_ptr<policy const> runtime_core::active() const {
+  std::lock_guard const lock{mutex_};
+  return active_;
+}
+
+void runtime_core::update(std::shared_ptr<policy const> changed, access_rules_ptr rules,
+                          completion<std::vector<policy_change>> done) {
+  auto const before = active();
+  auto changes = policy_changes(*before, *changed);
+  {
+    std::lock_guard const lock{mutex_};
+    active_ = std::move(changed);
+  }
+  audit_records records;
+  for (auto const& change : changes)
+    records.push_back(record_of(change));
+  caf::anon_send(servants.audit, record_atom::value, std::move(records));
+  caf::anon_send(servants.limiter, rules_atom::value, rules);
+  on->system().spawn([this_guard = servants.guard, rules = std::move(rules),
+                      changes = std::move(changes),
+                      done = std::move(done)](caf::event_based_actor* self) {
+    self->request(this_guard, caf::infinite, rules_atom::value, rules)
+        .then([=] { done(changes); }, [=](caf::error& why) { done(to_error(why)); });
+  });
 }
 
 void runtime_core::subscribe(std::function<void(host_event const&)> subscriber) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/actors/host_entry.hpp>
+#include <bulkhead/actors/host_supervisor.hpp>
 #include <bulkhead/actors/loop.hpp>
 #include <bulkhead/actors/request_router.hpp>
 #include <bulkhead/actors/runtime.hpp>
@@ -51,6 +52,12 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
 
   /// Sends a call. Those of other threads go to the loop together: it is rung once a burst.
   void submit(submission call);
+  /// Replaces the rules that requests are decided by. The loop's thread.
+  void update(std::shared_ptr<policy const> changed, access_rules_ptr rules,
+              completion<std::vector<policy_change>> done);
+  /// The policy as it was given last. Any thread.
+  std::shared_ptr<policy const> active() const;
+
   /// Takes effect for events that come later.
   void subscribe(std::function<void(host_event const&)> subscriber);
 
@@ -64,7 +71,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   runtime_surroundings surroundings;
   host_entries hosts;
   runtime_actor actor;
-  permission_guard_actor guard;
+  host_servants servants;
   typed_actors typed;
   bool started = false;              // the loop's thread only
   std::atomic<bool> accepting{true}; ///< false: what is asked for from now on is refused
@@ -77,7 +84,8 @@ private:
   void publish(host_event const& event);
 
   std::vector<std::function<void(host_event const&)>> subscribers_; // the loop's thread only
-  std::mutex mutex_;
+  mutable std::mutex mutex_;                                        // guards the following two
+  std::shared_ptr<policy const> active_;
   std::vector<submission> submitted_;
   std::atomic<bool> stopped_{false}; // the actors have ended
 };

@@ -40,6 +40,23 @@ inline constexpr milliseconds term_timeout = 5s;
 /// On shutdown: how long open requests may go on before hosts are stopped.
 inline constexpr milliseconds drain_timeout = 10s;
 
+/// More than a person causes and less than a loop does: what the design's sources use as well.
+inline constexpr std::uint32_t requests_per_second = 100;
+/// A second's worth at once: an extension that starts asks for many things together.
+inline constexpr std::uint32_t request_burst = 100;
+
+/// What a language server's caches and an index take, and a fraction of any disk.
+inline constexpr std::size_t storage = 256u << 20;
+
+/// Long enough to spare the keyring a burst of requests, short enough that a secret which was
+/// changed elsewhere is soon seen.
+inline constexpr milliseconds secret_cache_ttl = 5min;
+
+/// Some hundred thousand records: small enough to be opened by an editor.
+inline constexpr std::size_t audit_rotate_at = 64u << 20;
+/// With the above a bound of about half a gigabyte.
+inline constexpr std::uint32_t audit_keep = 8;
+
 /// Four times what a busy editor session was seen to have open; bounds memory at some hundred
 /// kilobytes a host.
 inline constexpr std::size_t in_flight = 1024;

@@ -54,6 +54,7 @@ public:
         read_subtable(key, node, "hosts.*", "defaults");
       else if (key.str() != "hosts")
         read_entry(key, node, "", "");
+    check_secrets(file);
     read_hosts(file);
   }
 
@@ -184,6 +185,30 @@ private:
                     shown + ": this version can't contain a host yet; write  [" + shown +
                         ".sandbox] require = \"none\"  to run it uncontained, knowing that the "
                         "extension can then do what its user can");
+  }
+
+  void check_secrets(toml::table const& file) {
+    auto const& secrets = into_.draft.file.secrets;
+    auto const* const table = file["secrets"].as_table();
+    if (table == nullptr)
+      return;
+    auto const sources = static_cast<int>(!secrets.passphrase_file.empty()) +
+                         static_cast<int>(!secrets.passphrase_credential.empty()) +
+                         static_cast<int>(!secrets.passphrase_variable.empty());
+    if (sources > 1)
+      into_.mistake(table->source(), errc::policy_conflict,
+                    "secrets names more than one passphrase - keep one of passphrase_file, "
+                    "passphrase_credential and passphrase_variable");
+    if (secrets.backend == secret_backend_kind::vault && sources == 0 &&
+        !has_broken_key("secrets."))
+      into_.mistake(table->source(), errc::policy_missing_key,
+                    "secrets.backend is \"vault\" and there is no passphrase - write  "
+                    "passphrase_file = \"FILE\"  or  passphrase_credential = \"NAME\"");
+  }
+
+  bool has_broken_key(std::string_view table) const {
+    auto const first = broken_.lower_bound(table);
+    return first != broken_.end() && first->starts_with(table);
   }
 
   void not_supported(toml::key const& key, std::string const& shown) {

@@ -9,4 +9,12 @@ host_policy const* policy::find_host(std::string_view id) const noexcept {
   return found != hosts.end() ? &*found : nullptr;
 }
 
+std::filesystem::path policy::vault_file() const {
+  return secrets.vault.empty() ? state_dir / "vault" : secrets.vault;
+}
+
+std::filesystem::path policy::audit_file() const {
+  return audit.file.empty() ? state_dir / "audit.jsonl" : audit.file;
+}
+
 } // namespace bulkhead

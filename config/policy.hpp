@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/config/defaults.hpp>
+#include <bulkhead/config/path_rules.hpp>
 #include <bulkhead/config/permission.hpp>
 #include <bulkhead/messages/error.hpp>
 
@@ -45,9 +46,34 @@ struct stop_policy {
   std::chrono::milliseconds term_timeout = defaults::term_timeout;
 };
 
+/// Which files the extension may ask the backend for, given the fileSystem and workspace
+/// permissions as well.
+struct filesystem_policy {
+  std::vector<std::filesystem::path> workspace; ///< the folders that workspace.* means
+  path_rule_set rules;                          ///< as written; without the host's own folders
+};
+
+/// How many requests the extension may send.
+struct rate_limit_policy {
+  std::uint32_t requests_per_second = defaults::requests_per_second;
+  std::uint32_t burst = defaults::request_burst; ///< how many may come at once
+  /// By type, each with a burst of one second's worth, beside the limit for all together.
+  std::map<std::string, std::uint32_t, std::less<>> per_type;
+
+  friend bool operator==(rate_limit_policy const&, rate_limit_policy const&) = default;
+};
+
 struct host_limits {
   std::size_t in_flight = defaults::in_flight; ///< open requests in each direction
   std::size_t frame = defaults::frame;         ///< bytes of one frame, without its length prefix
+  std::size_t storage = defaults::storage; ///< bytes in its storage, logs and temp folders together
+  std::size_t fs_operations = 0;           ///< brokered operations of one process; 0: no limit
+};
+
+/// Where in the policy file a grant stands.
+struct grant_place {
+  std::string origin; ///< "hosts.formatter.permissions"
+  std::size_t line = 0;
 };
 
 /// One extension host: what runs and what it may do. Paths are absolute.
@@ -60,14 +86,41 @@ struct host_policy {
   host_transport transport = host_transport::socketpair;
   bool autostart = true;
   permission_set permissions; ///< granted here; what holds is this and what the manifest asks for
-  bool strict_permissions = false; ///< asking for more than is granted fails the load
+  std::map<permission, grant_place> granted_at; ///< for explanations; may lack some or all
+  bool strict_permissions = false;              ///< asking for more than is granted fails the load
   std::map<std::string, std::string> environment; ///< all that the process gets
   std::chrono::milliseconds request_timeout = defaults::request_timeout;
   std::chrono::milliseconds start_timeout = defaults::start_timeout;
   restart_policy restart;
   stop_policy stop;
+  filesystem_policy filesystem;
+  rate_limit_policy rate_limit;
   host_limits limits;
   sandbox_tier require = sandbox_tier::strong;
+};
+
+enum class secret_backend_kind : std::uint8_t { automatic, secret_service, vault, memory };
+
+/// Where secrets are kept.
+struct secrets_policy {
+  secret_backend_kind backend = secret_backend_kind::automatic;
+  std::filesystem::path vault; ///< the vault's file; empty: "vault" in the state directory
+  // Where the vault's passphrase comes from: at most one of the three.
+  std::filesystem::path passphrase_file;
+  std::string passphrase_credential; ///< of systemd: a file in its CREDENTIALS_DIRECTORY
+  std::string passphrase_variable;   ///< an environment variable of the backend
+  std::chrono::milliseconds cache_ttl = defaults::secret_cache_ttl; ///< 0: no cache
+};
+
+/// Which allowed requests are recorded; every denial is.
+enum class audit_level : std::uint8_t { changes, everything };
+
+struct audit_policy {
+  std::filesystem::path file; ///< empty: "audit.jsonl" in the state directory
+  bool required = false;      ///< what can't be recorded is refused
+  audit_level level = audit_level::changes;
+  std::size_t rotate_at = defaults::audit_rotate_at; ///< bytes
+  std::uint32_t keep = defaults::audit_keep;         ///< rotated files
 };
 
 /// What the policy file says, checked. Hosts are in the order of the file.
@@ -81,7 +134,11 @@ struct policy {
   /// Requests that the embedder handles: the permission that each type needs. A type that is not
   /// here is denied.
   std::map<std::string, permission, std::less<>> requests;
+  secrets_policy secrets;
+  audit_policy audit;
 
+  std::filesystem::path vault_file() const;
+  std::filesystem::path audit_file() const;
   /// The host of that id; null where there is none.
   host_policy const* find_host(std::string_view id) const noexcept;
 };

@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 // In the order of their enumerations.
 constexpr std::string_view runtimes[] = {"node", "command"};
 constexpr std::string_view transports[] = {"socketpair", "sockets"};
+constexpr std::string_view secret_backends[] = {"auto", "secret-service", "vault", "memory"};
+constexpr std::string_view audit_levels[] = {"changes", "everything"};
 constexpr std::string_view tiers[] = {"none", "basic", "strong"};
 // spdlog's names.
 constexpr std::string_view log_levels[] = {"trace", "debug",    "info", "warn",
@@ -49,6 +51,14 @@ constexpr std::size_t smallest_frame = 1024;
 /// Beyond it a second backoff would already be the longest.
 constexpr double largest_factor = 100;
 constexpr int largest_exit_code = 255;
+/// More than a connection carries: as good as no limit.
+constexpr std::uint32_t highest_rate = 10'000'000;
+constexpr std::size_t most_operations = std::size_t{1} << 40;
+constexpr std::size_t largest_storage = std::size_t{1} << 50;
+/// Below it a log would rotate with every group of records.
+constexpr std::size_t smallest_rotation = 64 * 1024;
+constexpr std::size_t largest_rotation = std::size_t{1} << 40;
+constexpr std::uint32_t most_rotated = 10'000;
 
 /// The slot at the end of a path of members, in the policy of the file or in that of a host.
 // clang-format off
@@ -83,7 +93,8 @@ constexpr key table[] = {
      "an inherited socket has no name that another process could connect to"},
     {"hosts.*.autostart", flag{in_host<&host_policy::autostart>},
      "Whether the host starts with the runtime", "a host is named because it is wanted"},
-    {"hosts.*.permissions", permissions{in_host<&host_policy::permissions>},
+    {"hosts.*.permissions",
+     permissions{in_host<&host_policy::permissions>, in_host<&host_policy::granted_at>},
      "What the extension is granted; what holds is what its package.json asks for as well",
      "nothing is granted unless it is written"},
     {"hosts.*.strict_permissions", flag{in_host<&host_policy::strict_permissions>},
@@ -98,13 +109,40 @@ constexpr key table[] = {
     {"hosts.*.start_timeout", time{in_host<&host_policy::start_timeout>, shortest, longest},
      "How long the process may take until it says that it is ready",
      "Node starts in well under a second; ten allow for a cold disk and a loaded machine"},
-    {"hosts.*.filesystem.workspace", planned{}, "The folders that workspace.* means", ""},
-    {"hosts.*.filesystem.read", planned{}, "What may be read", ""},
-    {"hosts.*.filesystem.write", planned{}, "What may be written", ""},
-    {"hosts.*.filesystem.deny", planned{}, "What may not be touched; it beats read and write", ""},
-    {"hosts.*.rate_limit.requests_per_second", planned{}, "The host's steady rate of requests", ""},
-    {"hosts.*.rate_limit.burst", planned{}, "How many requests may come at once", ""},
-    {"hosts.*.rate_limit.per_type", planned{}, "Rates for single types of request", ""},
+    {"hosts.*.filesystem.workspace",
+     folders{in_host<&host_policy::filesystem, &filesystem_policy::workspace>},
+     "The folders that workspace.* means; a relative path of the extension's is relative to the "
+     "first",
+     "nothing is shown that is not named"},
+    {"hosts.*.filesystem.read",
+     patterns{in_host<&host_policy::filesystem, &filesystem_policy::rules, &path_rule_set::read>,
+              false},
+     "What may be read, given fileSystem.read: files, folders with all below, globs",
+     "nothing is allowed unless it is written"},
+    {"hosts.*.filesystem.write",
+     patterns{in_host<&host_policy::filesystem, &filesystem_policy::rules, &path_rule_set::write>,
+              false},
+     "What may be written, given fileSystem.write, and deleted, given fileSystem.delete",
+     "nothing is allowed unless it is written"},
+    {"hosts.*.filesystem.deny",
+     patterns{in_host<&host_policy::filesystem, &filesystem_policy::rules, &path_rule_set::deny>,
+              true},
+     "What may be neither read nor written, whatever the rest says; \"**/NAME\" is anywhere",
+     "what is not allowed is denied already"},
+    {"hosts.*.rate_limit.requests_per_second",
+     count<std::uint32_t>{
+         in_host<&host_policy::rate_limit, &rate_limit_policy::requests_per_second>, 1,
+         highest_rate},
+     "The requests that it may send in each second, all types together",
+     "more than a person causes, less than a loop does"},
+    {"hosts.*.rate_limit.burst",
+     count<std::uint32_t>{in_host<&host_policy::rate_limit, &rate_limit_policy::burst>, 1,
+                          highest_rate},
+     "How many requests may come at once", "a second's worth: a start asks for much together"},
+    {"hosts.*.rate_limit.per_type",
+     rates{in_host<&host_policy::rate_limit, &rate_limit_policy::per_type>, 1, highest_rate},
+     "Lower limits for single types: type = requests per second, as many of them at once",
+     "one limit is enough until a type is dear"},
     {"hosts.*.restart.max_restarts",
      count<std::uint32_t>{in_host<&host_policy::restart, &restart_policy::max_restarts>, 0,
                           most_restarts},
@@ -154,8 +192,15 @@ constexpr key table[] = {
     {"hosts.*.limits.processes", planned{}, "Processes at a time", ""},
     {"hosts.*.limits.open_files", planned{}, "Open files at a time", ""},
     {"hosts.*.limits.file_size", planned{}, "Size of a file that it writes", ""},
-    {"hosts.*.limits.storage", planned{}, "Size of its writable storage folder", ""},
-    {"hosts.*.limits.fs_operations", planned{}, "Brokered file operations in total", ""},
+    {"hosts.*.limits.storage",
+     size{in_host<&host_policy::limits, &host_limits::storage>, 0, largest_storage},
+     "Bytes that it may keep in its storage, logs and temp folders together",
+     "what caches and an index take, and a fraction of any disk"},
+    {"hosts.*.limits.fs_operations",
+     count<std::size_t>{in_host<&host_policy::limits, &host_limits::fs_operations>, 0,
+                        most_operations},
+     "File operations that it may ask for from one start to the next; 0 is no limit",
+     "the rate limit bounds them in time already"},
     {"hosts.*.limits.network_requests", planned{}, "Brokered network requests in total", ""},
     {"hosts.*.limits.output_rate", planned{}, "Bytes a second of stdout and stderr", ""},
     {"hosts.*.limits.in_flight",
@@ -179,13 +224,69 @@ constexpr key table[] = {
     {"requests", requests{in_file<&policy::requests>},
      "Requests that the embedder handles: type = permission that it needs. Other types are denied",
      "nothing is allowed unless it is written"},
-    {"secrets.backend", planned{}, "Where secrets are kept", ""},
-    {"secrets.cache_ttl", planned{}, "How long a secret stays in memory", ""},
-    {"audit.file", planned{}, "Where the audit log is written", ""},
+    {"secrets.backend",
+     enumerated<in_file<&policy::secrets, &secrets_policy::backend>>(secret_backends),
+     "Where secrets are kept: the desktop's keyring, an encrypted file, or (for tests) memory. "
+     "\"auto\" is the vault if it has a passphrase, else the keyring",
+     "a server has a passphrase and a desktop a keyring; without either no secret is kept"},
+    {"secrets.vault", path{in_file<&policy::secrets, &secrets_policy::vault>},
+     "The vault's file; without it, \"vault\" in the state directory",
+     "beside the rest of what outlives a run"},
+    {"secrets.passphrase_file", path{in_file<&policy::secrets, &secrets_policy::passphrase_file>},
+     "A file that holds the vault's passphrase and that only its owner can read",
+     "nothing is guessed"},
+    {"secrets.passphrase_credential",
+     name{in_file<&policy::secrets, &secrets_policy::passphrase_credential>},
+     "The systemd credential that holds the vault's passphrase", "nothing is guessed"},
+    {"secrets.passphrase_variable",
+     name{in_file<&policy::secrets, &secrets_policy::passphrase_variable>},
+     "The environment variable of the backend that holds the vault's passphrase; a file or a "
+     "credential is safer",
+     "nothing is guessed"},
+    {"secrets.cache_ttl", time{in_file<&policy::secrets, &secrets_policy::cache_ttl>, 0ms, longest},
+     "How long a secret may be answered from (encrypted) memory; \"0s\" is never",
+     "spares the keyring a burst of requests, and a change made elsewhere is soon seen"},
+    {"audit.file", path{in_file<&policy::audit, &audit_policy::file>},
+     "The audit log; without it, \"audit.jsonl\" in the state directory",
+     "beside the rest of what outlives a run"},
+    {"audit.required", flag{in_file<&policy::audit, &audit_policy::required>},
+     "Whether a request that would have to be recorded is refused while the log can't be written",
+     "a full disk is to be loud and not to stop a service, unless its owner says so"},
+    {"audit.level", enumerated<in_file<&policy::audit, &audit_policy::level>>(audit_levels),
+     "Which allowed requests are recorded: those that change files or concern secrets, or all. "
+     "Every denial is recorded",
+     "what somebody will ask for afterwards, without a line for each read"},
+    {"audit.rotate_at",
+     size{in_file<&policy::audit, &audit_policy::rotate_at>, smallest_rotation, largest_rotation},
+     "Bytes after which the log goes on in a new file",
+     "an editor still opens a file of that size"},
+    {"audit.keep",
+     count<std::uint32_t>{in_file<&policy::audit, &audit_policy::keep>, 1, most_rotated},
+     "How many full files are kept", "bounds the log at about half a gigabyte"},
 };
 
 std::string in_quotes(std::string_view text) {
   return '"' + std::string{text} + '"';
+}
+
+std::string quoted(std::string_view text) {
+  return in_quotes(text);
+}
+
+template <class List, class Print>
+std::string list_text(List const& list, Print print) {
+  std::string text = "[";
+  for (auto const& each : list)
+    text += (text.size() == 1 ? "" : ", ") + print(each);
+  return text + ']';
+}
+
+template <class Table, class Print>
+std::string table_text(Table const& entries, Print print) {
+  std::string text = "{";
+  for (auto const& [key, value] : entries)
+    text += (text.size() == 1 ? " " : ", ") + in_quotes(key) + " = " + print(value);
+  return text + (text.size() == 1 ? "}" : " }");
 }
 
 } // namespace
@@ -236,6 +337,9 @@ std::string_view type_of(key const& k) {
                         [](exit_codes const&) -> std::string_view { return "list of exit codes"; },
                         [](command) -> std::string_view { return "list of strings"; },
                         [](permissions) -> std::string_view { return "list of permissions"; },
+                        [](folders) -> std::string_view { return "list of folders"; },
+                        [](patterns) -> std::string_view { return "list of paths and globs"; },
+                        [](rates) -> std::string_view { return "table of whole numbers"; },
                         [](environment) -> std::string_view { return "table of strings"; },
                         [](requests) -> std::string_view { return "table of permissions"; },
                         [](planned) -> std::string_view { return "planned"; },
@@ -274,32 +378,60 @@ std::string range_of(key const& k) {
           [&](exit_codes const& e) {
             return between(std::to_string(e.low), std::to_string(e.high));
           },
+          [&](rates const& r) { return between(std::to_string(r.low), std::to_string(r.high)); },
           [](auto const&) { return std::string{}; },
+      },
+      k.takes);
+}
+
+std::string value_of(key const& k, draft& in) {
+  auto const unless_empty = [](std::string const& text) {
+    return text.empty() ? std::string{} : in_quotes(text);
+  };
+  return std::visit(
+      overloaded{
+          [&](flag f) { return std::string{f.of(in) ? "true" : "false"}; },
+          [&](choice const& c) { return in_quotes(c.names[c.get(in)]); },
+          [&](name n) { return unless_empty(n.of(in)); },
+          [&](path p) { return unless_empty(p.of(in).string()); },
+          [&](time const& t) { return in_quotes(units::time_text(t.of(in))); },
+          [&](size const& s) { return in_quotes(units::size_text(s.of(in))); },
+          [&]<class T>(count<T> const& c) { return std::to_string(c.of(in)); },
+          [&](fraction const& f) { return units::number_text(f.of(in)); },
+          [&](exit_codes const& e) {
+            return list_text(e.of(in), [](int code) { return std::to_string(code); });
+          },
+          [&](command c) { return c.of(in).empty() ? std::string{} : list_text(c.of(in), quoted); },
+          [&](permissions p) {
+            std::vector<std::string_view> names;
+            for (permission const each : all_permissions())
+              if (p.of(in).contains(each))
+                names.push_back(to_string(each));
+            return list_text(names, quoted);
+          },
+          [&](folders f) {
+            return list_text(f.of(in), [](auto const& each) { return in_quotes(each.string()); });
+          },
+          [&](patterns p) {
+            return list_text(p.of(in), [](auto const& each) { return in_quotes(each.text); });
+          },
+          [&](rates const& r) {
+            return table_text(r.of(in), [](auto rate) { return std::to_string(rate); });
+          },
+          [&](environment e) {
+            return table_text(e.of(in), [](auto const&) { return std::string{"…"}; });
+          },
+          [&](requests r) {
+            return table_text(r.of(in), [](permission p) { return quoted(to_string(p)); });
+          },
+          [](planned) { return std::string{}; },
       },
       k.takes);
 }
 
 std::string default_of(key const& k) {
   draft d = empty_draft();
-  auto const unless_empty = [](std::string const& text) {
-    return text.empty() ? std::string{} : in_quotes(text);
-  };
-  return std::visit(overloaded{
-                        [&](flag f) { return std::string{f.of(d) ? "true" : "false"}; },
-                        [&](choice const& c) { return in_quotes(c.names[c.get(d)]); },
-                        [&](name n) { return in_quotes(n.of(d)); },
-                        [&](path p) { return unless_empty(p.of(d).string()); },
-                        [&](time const& t) { return in_quotes(units::time_text(t.of(d))); },
-                        [&](size const& s) { return in_quotes(units::size_text(s.of(d))); },
-                        [&]<class T>(count<T> const& c) { return std::to_string(c.of(d)); },
-                        [&](fraction const& f) { return units::number_text(f.of(d)); },
-                        [](exit_codes const&) { return std::string{"[]"}; },
-                        [](permissions) { return std::string{"[]"}; },
-                        [](environment) { return std::string{"{}"}; },
-                        [](requests) { return std::string{"{}"}; },
-                        [](auto const&) { return std::string{}; },
-                    },
-                    k.takes);
+  return value_of(k, d);
 }
 
 bool valid_name(std::string_view text) noexcept {

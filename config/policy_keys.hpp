@@ -85,6 +85,24 @@ struct command {
 
 struct permissions {
   slot<permission_set> of;
+  slot<std::map<permission, grant_place>> places;
+};
+
+/// Folders, by their paths.
+struct folders {
+  slot<std::vector<std::filesystem::path>> of;
+};
+
+/// Paths and globs. Only what denies may begin with "**", wherever it is.
+struct patterns {
+  slot<std::vector<path_pattern>> of;
+  bool may_float;
+};
+
+/// Request types, each with a number.
+struct rates {
+  slot<std::map<std::string, std::uint32_t, std::less<>>> of;
+  std::uint32_t low, high;
 };
 
 struct environment {
@@ -98,9 +116,9 @@ struct requests {
 /// A key of a later feature: known, and refused where it is written.
 struct planned {};
 
-using value =
-    std::variant<flag, choice, name, path, time, size, count<std::uint32_t>, count<std::size_t>,
-                 fraction, exit_codes, command, permissions, environment, requests, planned>;
+using value = std::variant<flag, choice, name, path, time, size, count<std::uint32_t>,
+                           count<std::size_t>, fraction, exit_codes, command, permissions, folders,
+                           patterns, rates, environment, requests, planned>;
 
 /// One key. In a path, `hosts.*` stands for every host and for [defaults].
 struct key {
@@ -132,6 +150,9 @@ std::string range_of(key const& k);
 
 /// The default as TOML (and JSON) writes it; empty where there is none.
 std::string default_of(key const& k);
+
+/// The value in a policy, in the same way. Of environment variables the names only.
+std::string value_of(key const& k, draft& in);
 
 /// A host's id and a runtime's name: 1 to 64 of A-Z a-z 0-9 _ . - that start with a letter or a
 /// digit.

@@ -1,5 +1,6 @@
 #include <bulkhead/config/policy_values.hpp>
 
+#include <bulkhead/config/glob.hpp>
 #include <bulkhead/config/quote.hpp>
 #include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/config/units.hpp>
@@ -58,6 +59,55 @@ bool has_nul(std::string_view text) {
 std::filesystem::path resolved(std::filesystem::path const& base, std::string_view text) {
   auto const normal = (base / text).lexically_normal();
   return normal.has_filename() ? normal : normal.parent_path();
+}
+
+/// A rule as path_rules takes it: absolute, without dots. Fails with policy_invalid_pattern.
+result<path_pattern> absolute_pattern(std::filesystem::path const& base, std::string_view text,
+                                      bool may_float) {
+  auto const refuse = [&](std::string_view why) {
+    return error{errc::policy_invalid_pattern,
+                 quote(text) + " is no path rule - " + std::string{why}};
+  };
+  if (text.empty() || has_nul(text))
+    return refuse("write a path or a glob");
+  path_pattern pattern;
+  pattern.shown = text;
+  pattern.literal = !has_glob_characters(text);
+  if (pattern.literal) {
+    pattern.text = resolved(base, text).string();
+    return pattern;
+  }
+  auto const floats = text == "**" || text.starts_with("**/");
+  if (floats && !may_float)
+    return refuse("what is allowed begins with a folder: \"FOLDER/**\"");
+  std::string const below = floats || text.starts_with('/') ? std::string{} : base.string();
+  std::vector<std::string> names;
+  std::size_t literal = 0; // of these, the names that are no part of the glob
+  auto const add = [&](std::string_view path, auto as_pattern) {
+    for (std::size_t at = 0; at <= path.size();) {
+      auto const end = std::min(path.find('/', at), path.size());
+      auto const name = path.substr(at, end - at);
+      at = end + 1;
+      if (name == "..") {
+        if (names.empty() || (names.size() > literal && has_glob_characters(names.back())))
+          return false;
+        names.pop_back();
+        literal = std::min(literal, names.size());
+      } else if (!name.empty() && name != ".") {
+        names.push_back(as_pattern(name));
+      }
+    }
+    return true;
+  };
+  add(below, escape_glob);
+  literal = names.size();
+  if (!add(text, [](std::string_view name) { return std::string{name}; }))
+    return refuse("\"..\" can't follow a wildcard or leave the root");
+  for (auto const& name : names)
+    (pattern.text += floats && pattern.text.empty() ? "" : "/") += name;
+  if (auto const parsed = parse_glob(pattern.text); !parsed)
+    return parsed.error();
+  return pattern;
 }
 
 /// Reads one value, by the type that its key takes.
@@ -187,15 +237,74 @@ public:
 
   bool operator()(keys::permissions p) {
     permission_set granted;
+    std::map<permission, grant_place> places;
     bool const good = for_each_element("a list of permissions", [&](toml::node const& element) {
       auto const found = permission_in(element);
-      if (found)
-        granted.insert(*found);
-      return found.has_value();
+      if (!found)
+        return false;
+      granted.insert(*found);
+      places.try_emplace(*found, grant_place{shown_, element.source().begin.line});
+      return true;
+    });
+    if (!good)
+      return false;
+    p.of(into_.draft) = granted;
+    p.places(into_.draft) = std::move(places);
+    return true;
+  }
+
+  bool operator()(keys::folders f) {
+    std::vector<std::filesystem::path> folders;
+    bool const good = for_each_element("a list of folders", [&](toml::node const& element) {
+      auto const* text = element.as_string();
+      if (text == nullptr)
+        return wrong_element(element, "a folder");
+      if (!is_usable(text->get(), element, "a folder in " + shown_))
+        return false;
+      folders.push_back(resolved(into_.base, text->get()));
+      return true;
     });
     if (good)
-      p.of(into_.draft) = granted;
+      f.of(into_.draft) = std::move(folders);
     return good;
+  }
+
+  bool operator()(keys::patterns p) {
+    std::vector<path_pattern> patterns;
+    bool const good = for_each_element("a list of paths and globs", [&](toml::node const& element) {
+      auto const* text = element.as_string();
+      if (text == nullptr)
+        return wrong_element(element, "a path or a glob");
+      auto pattern = absolute_pattern(into_.base, text->get(), p.may_float);
+      if (!pattern)
+        return fail(pattern.error().code(), shown_ + ": " + pattern.error().detail(), element);
+      pattern->line = static_cast<int>(element.source().begin.line);
+      pattern->origin = shown_;
+      patterns.push_back(std::move(*pattern));
+      return true;
+    });
+    if (good)
+      p.of(into_.draft) = std::move(patterns);
+    return good;
+  }
+
+  bool operator()(keys::rates r) {
+    return for_each_entry("a table of numbers", [&](toml::key const& type, toml::node const& node) {
+      if (type.str().empty() || type.str().size() > longest_request_type)
+        return wrong_length(type);
+      auto const what = shown_ + '.' + quote(type.str());
+      auto const* value = node.as_integer();
+      if (value == nullptr)
+        return wrong_type_of(what, node, "a whole number");
+      if (value->get() < r.low || value->get() > r.high)
+        return fail(errc::policy_out_of_range,
+                    what + " is " + std::to_string(value->get()) + " - its range is " +
+                        keys::range_of(key_),
+                    node);
+      r.of(into_.draft)
+          .insert_or_assign(std::string{type.str()}, static_cast<std::uint32_t>(value->get()));
+      return true;
+    });
   }
 
   bool operator()(keys::environment e) {
@@ -226,11 +335,7 @@ public:
     return for_each_entry(
         "a table of permissions", [&](toml::key const& type, toml::node const& node) {
           if (type.str().empty() || type.str().size() > longest_request_type)
-            return fail(errc::policy_out_of_range,
-                        "the request type " + quote(type.str()) + " has " +
-                            std::to_string(type.str().size()) + " bytes - its range is 1 to " +
-                            std::to_string(longest_request_type),
-                        type);
+            return wrong_length(type);
           if (served_by_bulkhead(type.str()))
             return fail(errc::policy_conflict,
                         quote(type.str()) + " can't stand in requests - Bulkhead answers it itself",
@@ -273,6 +378,14 @@ private:
                 shown_ + " has " + std::string{kind_of(element)} + " in it - it takes " +
                     std::string{takes} + " in each place",
                 element);
+  }
+
+  bool wrong_length(toml::key const& type) {
+    return fail(errc::policy_out_of_range,
+                "the request type " + quote(type.str()) + " has " +
+                    std::to_string(type.str().size()) + " bytes - its range is 1 to " +
+                    std::to_string(longest_request_type),
+                type);
   }
 
   bool out_of_range(std::string const& value) {

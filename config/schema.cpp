@@ -71,6 +71,15 @@ object shape_of(keys::key const& row) {
             return shape;
           },
           [](keys::permissions) { return list_of(reference_to("permission")); },
+          [](keys::folders) {
+            return list_of({{"type", "string"}, {"minLength", 1}});
+          },
+          [](keys::patterns) {
+            return list_of({{"type", "string"}, {"minLength", 1}});
+          },
+          [](keys::rates const& r) -> object {
+            return {{"type", "object"}, {"additionalProperties", number("integer", r.low, r.high)}};
+          },
           [](keys::environment) -> object {
             return {{"type", "object"},
                     {"propertyNames", text_like("^[A-Za-z_][A-Za-z0-9_]*$")},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bulkhead/messages/audit_record.hpp>
 #include <bulkhead/messages/host_event.hpp>
 #include <bulkhead/messages/inbound_batch.hpp>
 
@@ -9,11 +10,21 @@
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 /// The typed messages that the actors exchange. CAF 0.17 limits an atom to ten characters.
 namespace bulkhead {
+
+class access_rules;
+class inbound_call;
+
+/// What a policy says about what hosts may ask for (config/access_rules.hpp).
+using access_rules_ptr = std::shared_ptr<access_rules const>;
+/// An admitted request on its way to the service that answers it (actors/inbound_call.hpp).
+using inbound_call_ptr = std::shared_ptr<inbound_call>;
+using audit_records = std::vector<audit_record>;
 
 using start_atom = caf::atom_constant<caf::atom("start")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
@@ -24,6 +35,9 @@ using refuse_atom = caf::atom_constant<caf::atom("refuse")>;
 using request_atom = caf::atom_constant<caf::atom("request")>;
 using admit_atom = caf::atom_constant<caf::atom("admit")>;
 using admitted_atom = caf::atom_constant<caf::atom("admitted")>;
+using rules_atom = caf::atom_constant<caf::atom("rules")>;
+using serve_atom = caf::atom_constant<caf::atom("serve")>;
+using record_atom = caf::atom_constant<caf::atom("record")>;
 using grant_atom = caf::atom_constant<caf::atom("grant")>;
 using revoke_atom = caf::atom_constant<caf::atom("revoke")>;
 using event_atom = caf::atom_constant<caf::atom("event")>;
@@ -67,13 +81,33 @@ using ipc_connection_actor = caf::typed_actor<
     caf::reacts_to<admitted_atom, inbound_batch_ptr>,
     caf::replies_to<request_atom, std::string, std::string, std::uint64_t>::with<std::string>>;
 
-/// Decides for every inbound request whether its host has the permission that it needs, and passes
-/// the batch on to the connection. `grant` sets what a host may do (one bit a permission), `revoke`
-/// forgets the host.
-using permission_guard_actor =
-    caf::typed_actor<caf::reacts_to<grant_atom, std::string, std::uint64_t>,
+/// Holds the rate limits of every host, marks what is too much in a batch and passes it on to the
+/// guard. `revoke` forgets a host.
+using rate_limiter_actor =
+    caf::typed_actor<caf::reacts_to<rules_atom, access_rules_ptr>,
                      caf::reacts_to<revoke_atom, std::string>,
                      caf::reacts_to<admit_atom, inbound_batch_ptr, ipc_connection_actor>>;
+
+/// Decides for every inbound request whether its host holds the permission that it needs and
+/// whether the path rules allow its paths, and passes the batch on to the connection. `rules`
+/// answers once they decide; `grant` says what a host's extension asks for (one bit a permission),
+/// `revoke` forgets the host.
+using permission_guard_actor =
+    caf::typed_actor<caf::replies_to<rules_atom, access_rules_ptr>::with<void>,
+                     caf::reacts_to<grant_atom, std::string, std::uint64_t>,
+                     caf::reacts_to<revoke_atom, std::string>,
+                     caf::reacts_to<admit_atom, inbound_batch_ptr, ipc_connection_actor>>;
+
+/// Writes the audit log. `record` adds records; `admit` adds the records of a batch and passes it
+/// on to the connection once they are on the disk; where they can't be, what they are about is
+/// refused.
+using audit_log_actor = caf::typed_actor<
+    caf::reacts_to<record_atom, audit_records>,
+    caf::reacts_to<admit_atom, inbound_batch_ptr, audit_records, ipc_connection_actor>>;
+
+/// Answers requests of the types that it serves; `revoke` ends what it holds for a host.
+using service_actor = caf::typed_actor<caf::reacts_to<serve_atom, inbound_call_ptr>,
+                                       caf::reacts_to<revoke_atom, std::string>>;
 
 /// One a runtime: knows every host, passes events on to its subscribers, ends in order.
 using runtime_actor =
@@ -106,3 +140,7 @@ typename Inspector::result_type inspect(Inspector& f, host_status& x) {
 }
 
 } // namespace bulkhead
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::access_rules_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::inbound_call_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::audit_records)

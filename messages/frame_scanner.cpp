@@ -174,6 +174,17 @@ std::size_t utf8_length(std::string_view text) noexcept {
   return 0;
 }
 
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    auto const is_ascii = static_cast<unsigned char>(text.front()) < 0x80;
+    auto const length = is_ascii ? 1 : utf8_length(text);
+    if (length == 0)
+      return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 // ---- entry points ----------------------------------------------------------------------------
 
 std::optional<errc> frame_scanner::scan(std::string_view frame, envelope& out) {

@@ -46,6 +46,9 @@ std::size_t plain_length(std::string_view text) noexcept;
 /// ill-formed: overlong, a surrogate, past U+10FFFF, cut short (Unicode 15, table 3-7).
 std::size_t utf8_length(std::string_view text) noexcept;
 
+/// Whether all of it is well-formed.
+bool is_utf8(std::string_view text) noexcept;
+
 /// One message as it came. Everything but decoded text points into the frame.
 struct envelope {
   std::string_view

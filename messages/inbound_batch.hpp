@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,10 +14,17 @@
 
 namespace bulkhead {
 
+struct host_access;
+
 /// What was decided about one inbound request.
 enum class verdict : std::uint8_t {
+  undecided, ///< nobody has looked at it: it is not admitted
   admitted,
+  rate_limited,
   permission_denied,
+  path_denied,
+  path_invalid,      ///< it lacks a path, or has one that is no path
+  audit_unavailable, ///< it has to be recorded first, and can't be
 };
 
 /// The requests of one read, on their way from the connection through those who decide and back. It
@@ -24,6 +32,9 @@ enum class verdict : std::uint8_t {
 /// of them, because a hop costs more than a decision.
 class inbound_batch : public caf::ref_counted {
 public:
+  /// fs.rename and fs.copy name two.
+  static constexpr std::size_t max_paths = 2;
+
   /// `generation` is the number of the process that sent them.
   inbound_batch(std::string host, std::uint64_t generation)
       : host_{std::move(host)}
@@ -45,14 +56,38 @@ public:
   std::string_view payload(std::size_t i) const noexcept { return view(items_[i].payload); }
 
   verdict decision(std::size_t i) const noexcept { return items_[i].decision; }
-  /// Why it was denied, in words for the extension; empty if it was admitted.
+  void decide(std::size_t i, verdict decided) noexcept { items_[i].decision = decided; }
+
+  /// With permission_denied: the permission that is missing; empty if none would do.
   std::string_view missing(std::size_t i) const noexcept { return items_[i].missing; }
-  /// `missing` names the permission that would have been needed; static storage.
-  void deny(std::size_t i, std::string_view missing) noexcept {
+  /// `missing` has static storage.
+  void lacks(std::size_t i, std::string_view missing) noexcept {
     items_[i].decision = verdict::permission_denied;
     items_[i].missing = missing;
   }
-  void admit(std::size_t i) noexcept { items_[i].decision = verdict::admitted; }
+  /// With rate_limited: how long to wait, in milliseconds.
+  std::uint32_t retry_after_ms(std::size_t i) const noexcept { return items_[i].retry_after_ms; }
+  void limit(std::size_t i, std::uint32_t retry_after_ms) noexcept {
+    items_[i].decision = verdict::rate_limited;
+    items_[i].retry_after_ms = retry_after_ms;
+  }
+
+  /// The paths that it names, canonical and in the order of served_request::paths. Who serves it
+  /// takes them from here and not from the payload, so that what was checked is what is used.
+  std::string_view path(std::size_t i, std::size_t which) const noexcept {
+    return view(items_[i].paths[which]);
+  }
+  void set_path(std::size_t i, std::size_t which, std::string_view canonical) {
+    items_[i].paths[which] = copy(canonical);
+  }
+
+  /// Whether the audit log has to hold it before it is served.
+  bool is_recorded(std::size_t i) const noexcept { return items_[i].recorded; }
+  void set_recorded(std::size_t i) noexcept { items_[i].recorded = true; }
+
+  /// The rules by which it was decided; null until somebody has.
+  std::shared_ptr<host_access const> const& access() const noexcept { return access_; }
+  void set_access(std::shared_ptr<host_access const> rules) noexcept { access_ = std::move(rules); }
 
 private:
   struct range {
@@ -61,8 +96,11 @@ private:
   };
   struct item {
     range raw_id, id, raw_type, type, payload;
-    verdict decision = verdict::permission_denied; // until somebody admits it
+    range paths[max_paths];
     std::string_view missing;
+    std::uint32_t retry_after_ms;
+    verdict decision;
+    bool recorded;
   };
 
   range copy(std::string_view bytes);
@@ -74,6 +112,7 @@ private:
   std::uint64_t generation_;
   std::string bytes_;
   std::vector<item> items_;
+  std::shared_ptr<host_access const> access_;
 };
 
 using inbound_batch_ptr = caf::intrusive_ptr<inbound_batch>;

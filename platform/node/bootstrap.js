@@ -26,12 +26,12 @@ function serve(channel, extension) {
     if (id !== undefined && id !== extension.id) {
       throw new RequestError(`this host runs ${extension.id}, not ${id}`, 'unknown_extension');
     }
-    await handler();
+    await handler(payload);
     return { success: true };
   };
   channel.serve(
     'activate-extension',
-    checked(() => extension.activate()),
+    checked(payload => extension.activate(payload?.folders)),
   );
   channel.serve(
     'deactivate-extension',
@@ -100,7 +100,7 @@ async function main(target) {
   const onHandlerError = (call, stack) => writeToStderr(`${call.type}: ${stack}\n`);
   channel = new Channel({ ...streams, onBreach: breach, onHandlerError });
 
-  const extension = new Extension(target, (...args) => channel.request(...args));
+  const extension = new Extension(target, channel);
   serve(channel, extension);
   surviveErrors(channel, extension);
   explainExit(channel, extension);

@@ -44,6 +44,18 @@ export interface RequestError extends Error {
     | 'path_denied'
     | 'rate_limited'
     | 'unsupported_request'
+    | 'limit_exceeded'
+    | 'file_not_found'
+    | 'file_exists'
+    | 'file_not_a_directory'
+    | 'file_is_a_directory'
+    | 'directory_not_empty'
+    | 'file_too_large'
+    | 'file_unsupported'
+    | 'file_unavailable'
+    | 'secrets_unavailable'
+    | 'secret_too_large'
+    | 'audit_unavailable'
     | 'overloaded'
     | 'payload_too_large'
     | 'invalid_payload'
@@ -53,6 +65,28 @@ export interface RequestError extends Error {
     | (string & {});
   readonly permission?: string;
   readonly retry_after_ms?: number;
+}
+
+/**
+ * A path, taken as it stands, or a `file:` URI, decoded once. A relative one is relative to the
+ * first folder of the workspace, or without a workspace to the storage folder.
+ */
+export type FilePath = string | URL;
+
+export interface Folders {
+  readonly workspace: readonly string[];
+  readonly extension: string;
+  /** Kept from one start to the next. */
+  readonly storage: string;
+  readonly logs: string;
+  /** Goes with the backend's run. */
+  readonly temp: string;
+}
+
+/** `overflow`: some changes are missing. `gone`: what was watched is gone, and the watch ended. */
+export interface FileChange {
+  readonly type: 'created' | 'changed' | 'deleted' | 'overflow' | 'gone';
+  readonly path: string;
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
@@ -65,6 +99,8 @@ export interface ExtensionContext {
   readonly extensionId: string;
   /** The package.json, frozen; of a single file: an empty object. */
   readonly manifest: Readonly<Record<string, any>>;
+  /** The folders that the backend knows; `fs` reaches them as far as the policy allows. */
+  readonly folders: Folders;
 
   readonly commands: {
     /** Offers a command. Throws `command_exists` if this extension has one of that name. */
@@ -84,36 +120,54 @@ export interface ExtensionContext {
   /** Disposed after `deactivate`, the last one first. */
   readonly subscriptions: Disposable[];
 
-  /** Reserved: this version's backend answers `unsupported_request`. Times are ms since 1970. */
+  /**
+   * Files, through the backend: shaped like `vscode.workspace.fs`. Needs fileSystem.read, .write
+   * and .delete, and a path rule of the policy for each path.
+   */
   readonly fs: {
-    readFile(path: string): Promise<Uint8Array>;
-    readFile(path: string, encoding: 'utf8'): Promise<string>;
+    readFile(path: FilePath): Promise<Uint8Array>;
+    /** Rejects with `file_unsupported` if the file is not UTF-8. */
+    readFile(path: FilePath, encoding: 'utf8'): Promise<string>;
+    /** Whole or not at all. Creates and replaces unless the options say otherwise. */
     writeFile(
-      path: string,
+      path: FilePath,
       content: string | Uint8Array,
       options?: { create?: boolean; overwrite?: boolean },
     ): Promise<void>;
-    stat(path: string): Promise<{ type: FileType; size: number; mtime: number }>;
-    readDirectory(path: string): Promise<[name: string, type: FileType][]>;
-    createDirectory(path: string): Promise<void>;
-    rename(from: string, to: string): Promise<void>;
-    copy(from: string, to: string): Promise<void>;
-    delete(path: string, options?: { recursive?: boolean }): Promise<void>;
+    /** Of what a link leads to. Times are ms since 1970. */
+    stat(path: FilePath): Promise<{ type: FileType; size: number; mtime: number }>;
+    readDirectory(path: FilePath): Promise<[name: string, type: FileType][]>;
+    /** Also makes the folders above it; one that is there already is no failure. */
+    createDirectory(path: FilePath): Promise<void>;
+    rename(from: FilePath, to: FilePath, options?: { overwrite?: boolean }): Promise<void>;
+    copy(from: FilePath, to: FilePath, options?: { overwrite?: boolean }): Promise<void>;
+    delete(path: FilePath, options?: { recursive?: boolean }): Promise<void>;
+    /** Resolves once changes are seen; dispose of it to end it. */
+    watch(
+      path: FilePath,
+      listener: (changes: FileChange[]) => void,
+      options?: { recursive?: boolean },
+    ): Promise<Disposable>;
   };
 
-  /** Reserved: this version's backend answers `unsupported_request`. */
+  /** Needs workspace.read. */
   readonly workspace: {
+    /** Files of the workspace's folders, by a glob of the path below the folder. */
     findFiles(
       include: string,
       options?: { exclude?: string; maxResults?: number },
     ): Promise<string[]>;
   };
 
-  /** Reserved: this version's backend answers `unsupported_request`. */
+  /**
+   * What only this extension may read. Needs secrets.read and .write. A key has up to 256 bytes, a
+   * value up to 64 KiB.
+   */
   readonly secrets: {
     get(key: string): Promise<string | null>;
     set(key: string, value: string): Promise<void>;
-    delete(key: string): Promise<void>;
+    /** Whether there was one. */
+    delete(key: string): Promise<boolean>;
     list(): Promise<string[]>;
   };
 }

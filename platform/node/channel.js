@@ -73,6 +73,7 @@ class Channel {
   #incoming; // carries the backend's requests and our replies
   #outgoing; // carries our requests and the backend's replies
   #handlers = new Map();
+  #notices = new Map(); // type to the function that takes the backend's notifications
   #running = new Map(); // id to Call, of the backend's requests that did not end at once
   #open = new Map(); //    id to {resolve, reject, …}, of our own requests
   #maxOpen = MAX_OPEN;
@@ -93,6 +94,11 @@ class Channel {
   /** Answers requests of a type with what `handler(payload, call)` returns or resolves to. */
   serve(type, handler) {
     this.#handlers.set(type, handler);
+  }
+
+  /** Calls `listener(payload)` with each notification of a type. */
+  onNotice(type, listener) {
+    this.#notices.set(type, listener);
   }
 
   /** Takes over the backend's limits where they are lower than the protocol's. */
@@ -161,6 +167,7 @@ class Channel {
 
   #notice(type, payload) {
     if (type === 'cancel') this.#running.get(payload?.id)?.cancel();
+    else this.#notices.get(type)?.(payload);
   }
 
   #answer(call, handler, payload) {

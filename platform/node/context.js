@@ -2,10 +2,13 @@
 
 // What an extension sees of Bulkhead: the argument of its `activate`. bulkhead.d.ts documents it.
 
-const { bytesFrom, stringify, writeToStderr } = require('./primordials.js');
+const { setTimeout, stringify, writeToStderr } = require('./primordials.js');
 const { RequestError } = require('./errors.js');
+const { createServices } = require('./services.js');
 
 const MAX_COMMAND = 128;
+// Where the backend does not say when to try again.
+const RETRY_MS = 10;
 
 function frozen(value) {
   if (value !== null && typeof value === 'object') Object.values(value).forEach(frozen);
@@ -27,6 +30,7 @@ function createLog(request) {
 class Commands {
   #handlers = new Map();
   #unanswered = new Set(); // announcements under way
+  #turn = Promise.resolve(); // of those that have to be told again
   #request;
   #log;
 
@@ -72,61 +76,57 @@ class Commands {
   }
 
   #announce(type, command) {
-    const answered = this.#request(type, { command })
+    const answered = this.#patiently(type, { command })
       .catch(error => this.#log.warn(`${type} ${stringify(command)}: ${error.message}`))
       .finally(() => this.#unanswered.delete(answered));
     this.#unanswered.add(answered);
   }
+
+  /**
+   * Whoever registers many commands at once is not to lose those beyond the backend's limits. They
+   * are told again one after the other, or all of them would come back at the same time.
+   */
+  async #patiently(type, payload) {
+    try {
+      return await this.#request(type, payload);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    const told = this.#turn.then(() => this.#again(type, payload));
+    this.#turn = told.catch(() => {});
+    return told;
+  }
+
+  async #again(type, payload) {
+    for (;;) {
+      try {
+        return await this.#request(type, payload);
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        const wait = error.retry_after_ms ?? RETRY_MS;
+        await new Promise(resolve => setTimeout(resolve, wait));
+      }
+    }
+  }
 }
 
-/** The backend's services: each is one request. */
-function createServices(request) {
-  return {
-    fs: {
-      async readFile(path, encoding) {
-        const wanted = encoding === 'utf8' ? 'utf8' : 'base64';
-        const { content } = await request('fs.readFile', { path, encoding: wanted });
-        return wanted === 'utf8' ? content : bytesFrom(content, 'base64');
-      },
-      async writeFile(path, content, options) {
-        const written =
-          typeof content === 'string'
-            ? { content, encoding: 'utf8' }
-            : { content: bytesFrom(content).toString('base64'), encoding: 'base64' };
-        await request('fs.writeFile', { ...options, path, ...written });
-      },
-      stat: path => request('fs.stat', { path }),
-      readDirectory: async path => (await request('fs.readDirectory', { path })).entries,
-      createDirectory: async path => void (await request('fs.createDirectory', { path })),
-      rename: async (from, to) => void (await request('fs.rename', { from, to })),
-      copy: async (from, to) => void (await request('fs.copy', { from, to })),
-      delete: async (path, options) => void (await request('fs.delete', { ...options, path })),
-    },
-    workspace: {
-      findFiles: async (include, options) =>
-        (await request('workspace-find-files', { ...options, include })).files,
-    },
-    secrets: {
-      get: async key => (await request('secretGet', { key })).value,
-      set: async (key, value) => void (await request('secretStore', { key, value })),
-      delete: async key => void (await request('secretDelete', { key })),
-      list: async () => (await request('secretList', {})).keys,
-    },
-  };
+function isPassing({ code }) {
+  return code === 'rate_limited' || code === 'overloaded';
 }
 
 /** The context of one activation, and the commands that are registered through it. */
-function createContext({ id, manifest, request }) {
+function createContext({ id, manifest, folders, request, onNotice }) {
   const log = createLog(request);
   const commands = new Commands(request, log);
   const subscriptions = [];
   const context = {
     extensionId: id,
     manifest: frozen(manifest),
+    folders: frozen({ workspace: [], ...folders }),
     commands: { register: (name, handler) => commands.register(name, handler) },
     request,
     log,
-    ...createServices(request),
+    ...createServices({ request, onNotice, log }),
     subscriptions,
   };
   for (const member of Object.values(context)) if (member !== subscriptions) Object.freeze(member);

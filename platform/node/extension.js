@@ -72,14 +72,13 @@ async function loadModule(main, isModuleByDefault) {
 
 class Extension {
   #description;
-  #request;
+  #channel;
   #activation = null; // the promise of the running or finished activation
   #active = null; //     {exported, context, commands, log} once it succeeded
 
-  /** `request` is what the context's `request` is to be. */
-  constructor(target, request) {
+  constructor(target, channel) {
     this.#description = describe(target);
-    this.#request = request;
+    this.#channel = channel;
   }
 
   get id() {
@@ -96,18 +95,25 @@ class Extension {
   }
 
   /** Runs the extension's `activate` once; a failure stays what it was. */
-  async activate() {
-    this.#activation ??= this.#start();
+  async activate(folders) {
+    this.#activation ??= this.#start(folders);
     await this.#activation;
   }
 
-  async #start() {
+  async #start(folders) {
     const { id, manifest, problem } = this.#description;
     let created;
     try {
       if (problem !== undefined) throw problem;
       const exported = await load(this.#description);
-      created = createContext({ id, manifest, request: this.#request });
+      const channel = this.#channel;
+      created = createContext({
+        id,
+        manifest,
+        folders,
+        request: (...args) => channel.request(...args),
+        onNotice: (...args) => channel.onNotice(...args),
+      });
       await exported.activate(created.context);
       await created.commands.announced();
       this.#active = { exported, ...created };

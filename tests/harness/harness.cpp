@@ -132,7 +132,7 @@ runtime& harness::operator*() noexcept {
 }
 
 host_handle harness::host(std::string_view id) {
-  return runtime_->host(id.empty() ? runtime_->active_policy().hosts.front().id : id);
+  return runtime_->host(id.empty() ? runtime_->active_policy()->hosts.front().id : id);
 }
 
 void harness::destroy() {
@@ -141,14 +141,14 @@ void harness::destroy() {
 
 bool harness::start() {
   runtime_->start();
-  return std::ranges::all_of(runtime_->active_policy().hosts, [&](host_policy const& host) {
+  return std::ranges::all_of(runtime_->active_policy()->hosts, [&](host_policy const& host) {
     return !host.autostart || wait_for(host.id, host_state::Running);
   });
 }
 
 result<payload> harness::call(std::string type, json const& asked,
                               std::chrono::milliseconds within) {
-  return call_host(runtime_->active_policy().hosts.front().id, std::move(type), asked, within);
+  return call_host(runtime_->active_policy()->hosts.front().id, std::move(type), asked, within);
 }
 
 result<payload> harness::call_host(std::string_view id, std::string type, json const& asked,

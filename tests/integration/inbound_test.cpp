@@ -133,13 +133,13 @@ TEST_CASE("a permission that the extension did not ask for does not hold") {
   CHECK(denied.error().remote_code() == "permission_denied");
 }
 
-TEST_CASE("types that the protocol reserves are not served") {
+TEST_CASE("a type of the protocol's own can't be taken over by a handler") {
   auto host = raw_host({"ready", "ask:fs.readFile {\"path\":\"/etc/passwd\"}", "serve"});
   host.permissions.insert(permission::file_system_read);
   harness run{only(std::move(host))};
   run->on_request("fs.readFile", [](request const&) { FAIL_CHECK("it can't be taken over"); });
   REQUIRE(run.start());
-  CHECK(contains(answer_of(run), R"("code": "unsupported_request")"));
+  CHECK(contains(answer_of(run), R"("code": "path_denied")"));
 }
 
 TEST_CASE("a type that nobody handles is answered so") {

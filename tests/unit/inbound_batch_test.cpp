@@ -27,14 +27,30 @@ TEST_CASE("a batch owns the bytes of its requests") {
   CHECK(batch.payload(1) == "null");
 }
 
-TEST_CASE("what nobody decided on is denied") {
+TEST_CASE("what nobody decided about is not admitted") {
   inbound_batch batch{"host", 1};
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 4; ++i)
     batch.add("1", "1", "work", "work", "{}");
-  batch.admit(1);
-  batch.deny(2, "clipboard.read");
-  CHECK(batch.decision(0) == verdict::permission_denied);
+  batch.decide(1, verdict::admitted);
+  batch.lacks(2, "clipboard.read");
+  batch.limit(3, 17);
+  CHECK(batch.decision(0) == verdict::undecided);
   CHECK(batch.decision(1) == verdict::admitted);
   CHECK(batch.decision(2) == verdict::permission_denied);
   CHECK(batch.missing(2) == "clipboard.read");
+  CHECK(batch.decision(3) == verdict::rate_limited);
+  CHECK(batch.retry_after_ms(3) == 17);
+}
+
+TEST_CASE("the checked paths of a request are kept beside its payload") {
+  inbound_batch batch{"host", 1};
+  batch.add("1", "1", "fs.rename", "fs.rename", R"({"from":"a/../b","to":"c"})");
+  batch.add("2", "2", "work", "work", "{}");
+  batch.set_path(0, 0, "/w/b");
+  batch.set_path(0, 1, "/w/c");
+  CHECK(batch.path(0, 0) == "/w/b");
+  CHECK(batch.path(0, 1) == "/w/c");
+  CHECK(batch.path(1, 0).empty());
+  CHECK(batch.payload(0) == R"({"from":"a/../b","to":"c"})");
+  CHECK(batch.payload(1) == "{}");
 }

@@ -22,7 +22,7 @@ public:
   }
 
   void serving(runtime& hosts, std::string_view policy_path) override {
-    print(headline(hosts.active_policy(), policy_path));
+    print(headline(*hosts.active_policy(), policy_path));
   }
   void happened(host_event const& event) override { std::cout << event_line(event) << std::endl; }
   void ended() override { print("ended"); }
@@ -41,7 +41,8 @@ public:
 
   void serving(runtime& hosts, std::string_view policy_path) override {
     boost::json::array ids;
-    for (auto const& host : hosts.active_policy().hosts)
+    auto const rules = hosts.active_policy();
+    for (auto const& host : rules->hosts)
       ids.emplace_back(host.id);
     print({{"time", time_text(clock::now())},
            {"event", "serving"},
@@ -64,7 +65,7 @@ public:
 
   void serving(runtime& hosts, std::string_view policy_path) override {
     hosts_ = &hosts;
-    block_->print_above(headline(hosts.active_policy(), policy_path));
+    block_->print_above(headline(*hosts.active_policy(), policy_path));
     draw();
   }
   void happened(host_event const&) override { draw(); }

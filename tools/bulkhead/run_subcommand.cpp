@@ -3,16 +3,23 @@
 #include "message_box.hpp"
 #include "subcommand.hpp"
 
+#include <bulkhead/config/load.hpp>
+#include <bulkhead/platform/folder_watch.hpp>
+
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <optional>
 #include <spdlog/logger.h>
 
 namespace bulkhead::tool {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// Longer than an editor takes between emptying a file and writing it.
+constexpr auto settling_time = 200ms;
 
 /// The hosts of one policy, from the first start to the end that a signal asks for.
 class service {
@@ -29,6 +36,8 @@ public:
   /// Blocks until the hosts are gone.
   int run() {
     wait_for_signal();
+    wait_for_hangup();
+    watch_policy();
     output_->serving(hosts_, policy_path_);
     hosts_.start();
     tick();
@@ -53,6 +62,63 @@ private:
       if (!failed)
         on_signal();
     });
+  }
+
+  void wait_for_hangup() {
+    hangup_.async_wait([this](boost::system::error_code failed, int) {
+      if (failed)
+        return;
+      reload();
+      wait_for_hangup();
+    });
+  }
+
+  /// Editors write a file in several steps or replace it: its folder is watched, and the file read
+  /// once it has been left alone for a moment.
+  void watch_policy() {
+    auto const file = hosts_.active_policy()->file;
+    auto tree = [&]() -> result<platform::watched_tree> {
+      auto const folder = platform::folder::open(file.parent_path());
+      if (!folder)
+        return folder.error();
+      auto const top = folder->locate("");
+      if (!top)
+        return top.error();
+      return platform::watched_tree::open(*top);
+    }();
+    if (!tree)
+      return log_->warn("the policy's folder can't be watched ({}): send SIGHUP to reload it",
+                        tree.error().what());
+    changes_.emplace(
+        loop_.get_executor(), std::move(*tree),
+        [this, name = file.filename().string()](auto const& changes) {
+          if (std::ranges::any_of(changes, [&](auto const& each) { return each.relative == name; }))
+            reload_soon();
+        });
+  }
+
+  void reload_soon() {
+    settled_.expires_after(settling_time);
+    settled_.async_wait([this](boost::system::error_code cancelled) {
+      if (!cancelled)
+        reload();
+    });
+  }
+
+  void reload() {
+    try {
+      hosts_.async_update_policy(
+          load_policy(policy_path_),
+          [this](std::exception_ptr failed, std::vector<policy_change> const& changes) {
+            if (failed)
+              return log_->error("the policy stays as it was: {}", error_from(failed).what());
+            for (auto const& change : changes)
+              log_->info("policy: {}", to_string(change));
+            log_->info("the policy was read again: {} changes", changes.size());
+          });
+    } catch (policy_error const& wrong) {
+      log_->error("the policy stays as it was:\n{}", wrong.report());
+    }
   }
 
   void on_signal() {
@@ -81,7 +147,10 @@ private:
 
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_{loop_, SIGINT, SIGTERM};
+  boost::asio::signal_set hangup_{loop_, SIGHUP};
   boost::asio::steady_timer second_{loop_};
+  boost::asio::steady_timer settled_{loop_};
+  std::optional<platform::folder_watch> changes_;
   std::unique_ptr<event_output> output_;
   std::shared_ptr<spdlog::logger> log_;
   runtime hosts_;
@@ -104,6 +173,11 @@ int run_subcommand(arguments const& given) {
       "may end (the policy's drain_timeout), then the hosts are stopped; the second ends at once, "
       "with\n"
       "exit code 1. Logs go to standard error, from the policy's log_level on.\n"
+      "\n"
+      "SIGHUP, or a change of the file, has the policy read again: permissions, path rules, rate\n"
+      "limits and [requests] hold from the next request on, all else when the command starts "
+      "again.\n"
+      "What has changed is logged; a policy with a mistake changes nothing.\n"
       "\n"
       "With --json each line is an object. Of a host's events it has the members\n"
       "  time         UTC, 2026-02-03T04:05:06.789Z\n"

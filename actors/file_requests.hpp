@@ -1,0 +1,46 @@
+#pragma once
+
+#include <bulkhead/actors/storage_ledger.hpp>
+#include <bulkhead/config/access_rules.hpp>
+#include <bulkhead/messages/error.hpp>
+#include <bulkhead/messages/json.hpp>
+#include <bulkhead/platform/watched_tree.hpp>
+
+#include <array>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace bulkhead {
+
+/// One request of a host about files, as it was admitted. Owns what it uses, so that a thread of
+/// the pool can serve it.
+struct file_request {
+  std::string type;
+  std::string payload;              ///< JSON text
+  std::array<std::string, 2> paths; ///< canonical, and allowed by the path rules as names
+  host_access_ptr access;
+  std::shared_ptr<storage_ledger> ledger;
+  std::stop_token stop;
+};
+
+/// Serves it and returns the reply's payload. Finds each object beneath the outermost folder that
+/// the policy names, asks the path rules once more about the object itself, wherever links led to
+/// it, and then works on its descriptor only. Fails with a code of the 40xx; no detail names a path
+/// of this machine. Blocks; any thread.
+result<json> serve_file_request(file_request const& asked);
+
+/// What fs.watch asks for.
+struct opened_watch {
+  std::string root; ///< the policy's folder that the tree's paths are below
+  platform::watched_tree tree;
+};
+
+/// Begins to watch, in the same way. Blocks; any thread.
+result<opened_watch> open_watch(file_request const& asked);
+
+/// A path below a folder.
+std::string path_below(std::string_view folder, std::string_view below);
+
+} // namespace bulkhead

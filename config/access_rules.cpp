@@ -1,0 +1,158 @@
+#include <bulkhead/config/access_rules.hpp>
+
+#include <bulkhead/config/glob.hpp>
+#include <bulkhead/config/policy_keys.hpp>
+#include <bulkhead/config/quote.hpp>
+#include <bulkhead/config/request_path.hpp>
+#include <bulkhead/config/served_requests.hpp>
+#include <bulkhead/messages/json_member.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace bulkhead {
+namespace {
+
+using outcome = access_decision::outcome;
+
+path_pattern own_rule(std::filesystem::path const& path, std::string_view what) {
+  auto const text = path.lexically_normal().string();
+  return {text, text, 0, "the extension's own " + std::string{what}, true};
+}
+
+bool lies_in(std::string_view path, std::string_view folder) noexcept {
+  return folder == "/" ||
+         (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
+}
+
+/// The path of a pattern up to its first wildcard.
+std::string root_of_pattern(path_pattern const& pattern) {
+  if (pattern.literal || !has_glob_characters(pattern.text))
+    return pattern.text;
+  auto const wildcard = pattern.text.find_first_of("*?[{\\");
+  auto const slash = pattern.text.rfind('/', wildcard);
+  return slash == 0 || slash == std::string::npos ? "/" : pattern.text.substr(0, slash);
+}
+
+/// The outermost of the folders that any rule allows something in.
+std::vector<std::string> roots_of(path_rule_set const& rules) {
+  std::vector<std::string> roots;
+  for (auto const* const list : {&rules.read, &rules.write})
+    for (auto const& pattern : *list)
+      roots.push_back(root_of_pattern(pattern));
+  std::ranges::sort(roots, {}, &std::string::size);
+  std::vector<std::string> outermost;
+  for (auto& root : roots)
+    if (std::ranges::none_of(outermost, [&](auto const& outer) { return lies_in(root, outer); }))
+      outermost.push_back(std::move(root));
+  return outermost;
+}
+
+/// The policy's rules and those of the host's own folders.
+path_rule_set rules_of(host_policy const& host, host_folders const& own) {
+  auto rules = host.filesystem.rules;
+  if (!own.extension.empty())
+    rules.read.push_back(own_rule(own.extension, "folder"));
+  for (auto const& [path, what] : {std::pair{&own.storage, "storage"}, std::pair{&own.logs, "logs"},
+                                   std::pair{&own.temp, "temp folder"}}) {
+    rules.read.push_back(own_rule(*path, what));
+    rules.write.push_back(own_rule(*path, what));
+  }
+  return rules;
+}
+
+result<host_access_ptr> access_of(policy const& rules, host_policy const& host,
+                                  std::filesystem::path const& runtime_folder) {
+  if (!policy_keys::valid_name(host.id))
+    return error{errc::policy_out_of_range, "the host's name is " + quote(host.id) +
+                                                " - a name is " +
+                                                std::string{policy_keys::name_rule}};
+  auto own = folders_of(rules, host, runtime_folder);
+  auto all = rules_of(host, own);
+  auto roots = roots_of(all);
+  auto paths = path_rules::compile(std::move(all));
+  if (!paths)
+    return paths.error();
+  std::vector<std::string> workspace;
+  for (auto const& folder : host.filesystem.workspace)
+    workspace.push_back(folder.lexically_normal().string());
+  auto home = workspace.empty() ? own.storage.lexically_normal().string() : workspace.front();
+  return std::make_shared<host_access const>(host_access{
+      host.id, host.permissions, std::move(*paths), std::move(own), std::move(workspace),
+      std::move(home), host.rate_limit, host.limits, std::move(roots)});
+}
+
+/// The path rules about each path that the payload names.
+void decide_paths(host_access const& host, served_request const& served, std::string_view payload,
+                  access_decision& decision) {
+  for (std::size_t i = 0; i < served.paths.size(); ++i) {
+    auto const asked = string_member(payload, served.paths[i].name);
+    auto canonical = asked ? canonical_path(*asked, host.home)
+                           : result<std::string>{error{errc::invalid_payload}};
+    if (!canonical) {
+      decision.result = outcome::path_invalid;
+      return;
+    }
+    decision.paths[i] = std::move(*canonical);
+    auto const found = host.paths.decide(served.paths[i].action, decision.paths[i]);
+    decision.rule = found.rule;
+    if (!found.allowed) {
+      decision.result = outcome::path_denied;
+      return;
+    }
+  }
+}
+
+} // namespace
+
+host_folders folders_of(policy const& rules, host_policy const& host,
+                        std::filesystem::path const& runtime_folder) {
+  return {host.extension, rules.state_dir / "storage" / host.id, rules.state_dir / "logs" / host.id,
+          runtime_folder / "temp" / host.id};
+}
+
+std::string_view host_access::root_of(std::string_view canonical) const noexcept {
+  auto const found =
+      std::ranges::find_if(roots, [&](auto const& root) { return lies_in(canonical, root); });
+  return found != roots.end() ? std::string_view{*found} : std::string_view{};
+}
+
+result<std::shared_ptr<access_rules const>>
+access_rules::compile(policy const& rules, std::filesystem::path const& runtime_folder) {
+  auto compiled = std::make_shared<access_rules>();
+  compiled->embedder_ = rules.requests;
+  for (auto const& host : rules.hosts) {
+    auto access = access_of(rules, host, runtime_folder);
+    if (!access)
+      return access.error();
+    compiled->hosts_.insert_or_assign(host.id, std::move(*access));
+  }
+  return std::shared_ptr<access_rules const>{std::move(compiled)};
+}
+
+host_access_ptr access_rules::find(std::string_view host) const {
+  auto const found = hosts_.find(host);
+  return found != hosts_.end() ? found->second : nullptr;
+}
+
+access_decision access_rules::decide(host_access const& host, permission_set const& held,
+                                     std::string_view type, std::string_view payload) const {
+  access_decision decision;
+  auto const* const served = find_served_request(type);
+  if (served) {
+    decision.needed = served->needs;
+  } else {
+    auto const named = embedder_.find(type);
+    if (named == embedder_.end())
+      return decision;
+    decision.needed = named->second;
+  }
+  if (decision.needed && !held.contains(*decision.needed))
+    return decision;
+  decision.result = outcome::allowed;
+  if (served)
+    decide_paths(host, *served, payload, decision);
+  return decision;
+}
+
+} // namespace bulkhead

@@ -1,0 +1,105 @@
+#include <bulkhead/messages/json_member.hpp>
+
+#include <bulkhead/messages/payload.hpp>
+
+#include <algorithm>
+
+namespace bulkhead {
+namespace {
+
+constexpr std::string_view blank = " \t\r\n";
+
+/// Walks over text that is known to be JSON.
+class walker {
+public:
+  explicit walker(std::string_view text) noexcept
+      : text_{text} {}
+
+  char peek() {
+    at_ = std::min(text_.find_first_not_of(blank, at_), text_.size());
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  bool take(char c) {
+    if (peek() != c)
+      return false;
+    ++at_;
+    return true;
+  }
+
+  /// What stands between the quotes.
+  std::string_view string() {
+    auto const begin = ++at_;
+    while (text_[at_] != '"')
+      at_ += text_[at_] == '\\' ? 2u : 1u;
+    return text_.substr(begin, at_++ - begin);
+  }
+
+  void skip_value() {
+    auto depth = 0;
+    do {
+      switch (peek()) {
+      case '"':
+        string();
+        break;
+      case '{':
+      case '[':
+        ++depth;
+        ++at_;
+        break;
+      case '}':
+      case ']':
+        --depth;
+        ++at_;
+        break;
+      case ',':
+      case ':':
+        ++at_;
+        break;
+      default:
+        at_ = std::min(text_.find_first_of(",:]} \t\r\n", at_), text_.size());
+      }
+    } while (depth > 0);
+  }
+
+private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+bool is_escaped(std::string_view raw) noexcept {
+  return raw.find('\\') != std::string_view::npos;
+}
+
+/// For the rare texts with escapes, in a name or in the value.
+std::optional<std::string> parsed_member(std::string_view object, std::string_view name) {
+  payload const parsed{std::string{object}};
+  auto const* const found = parsed.value().as_object().if_contains(name);
+  auto const* const text = found ? found->if_string() : nullptr;
+  return text ? std::optional<std::string>{std::in_place, *text} : std::nullopt;
+}
+
+} // namespace
+
+std::optional<std::string> string_member(std::string_view object, std::string_view name) {
+  walker walk{object};
+  if (!walk.take('{'))
+    return std::nullopt;
+  while (walk.peek() == '"') {
+    auto const key = walk.string();
+    if (is_escaped(key))
+      return parsed_member(object, name);
+    walk.take(':');
+    if (key != name) {
+      walk.skip_value();
+    } else {
+      if (walk.peek() != '"')
+        return std::nullopt;
+      auto const raw = walk.string();
+      return is_escaped(raw) ? parsed_member(object, name) : std::optional<std::string>{raw};
+    }
+    walk.take(',');
+  }
+  return std::nullopt;
+}
+
+} // namespace bulkhead
