@@ -80,7 +80,11 @@ TEST_CASE("every level of the command explains itself, with an example", "[comma
                                                         {"policy"},
                                                         {"policy", "check"},
                                                         {"policy", "reference"},
-                                                        {"policy", "schema"}};
+                                                        {"policy", "schema"},
+                                                        {"policy", "explain"},
+                                                        {"secrets"},
+                                                        {"audit"},
+                                                        {"audit", "verify"}};
   for (auto const& level : levels) {
     auto asked = level;
     asked.emplace_back("--help");

@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <stdexcept>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <utility>
 
@@ -47,7 +48,10 @@ served_process::served_process(std::vector<std::string> const& words, output_to 
   auto [ours, theirs] = where == output_to::pipe ? make_pipe() : make_terminal();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (where == output_to::terminal)
+    posix_spawn_file_actions_adddup2(&actions, theirs.get(), 0);
+  else
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, theirs.get(), 1);
   posix_spawn_file_actions_addopen(&actions, 2, errors_.c_str(), O_WRONLY | O_CREAT, 0600);
   std::vector<char*> argv;
@@ -66,6 +70,18 @@ served_process::~served_process() {
     return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+}
+
+void served_process::type(std::string_view text) const {
+  if (::write(output_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    throw std::runtime_error{"the terminal does not take what is typed"};
+}
+
+bool served_process::shows_typing() const {
+  termios settings{};
+  if (::tcgetattr(output_.get(), &settings) != 0)
+    throw std::runtime_error{"no terminal"};
+  return (settings.c_lflag & ECHO) != 0;
 }
 
 void served_process::wait_for_output(std::string_view text) {

@@ -24,6 +24,10 @@ public:
   served_process& operator=(served_process const&) = delete;
   ~served_process();
 
+  /// On a terminal, which then is its standard input as well: what a person types.
+  void type(std::string_view text) const;
+  /// Whether the terminal shows what is typed.
+  bool shows_typing() const;
   /// Until the output so far holds `text`.
   void wait_for_output(std::string_view text);
   void signal(int number) const;

@@ -3,6 +3,7 @@
 #include "message_box.hpp"
 #include "output/json_text.hpp"
 #include "output/terminal.hpp"
+#include "policy_host.hpp"
 #include "subcommand.hpp"
 
 #include <bulkhead/config/quote.hpp>
@@ -157,18 +158,6 @@ boost::json::array parse_arguments(command_page const& page, std::span<std::stri
     parsed.push_back(parse_argument(page, position, input));
   }
   return parsed;
-}
-
-/// The host of that name, or an error that names the nearest.
-host_policy const& find_host(policy const& rules, std::string const& name) {
-  if (auto const* const found = rules.find_host(name))
-    return *found;
-  std::vector<std::string_view> known;
-  for (auto const& host : rules.hosts)
-    known.push_back(host.id);
-  throw error{errc::unknown_host,
-              fmt::format("the policy has no host {}{}", quote(name), suggestion(name, known)),
-              fmt::format("it has: {}", fmt::join(known, ", "))};
 }
 
 deadline read_deadline(command_page const& page, parsed_line const& line, host_policy const& host) {

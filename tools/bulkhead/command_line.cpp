@@ -18,6 +18,8 @@ void print_help(command_page const& page, po::options_description const& options
   std::cout << "Usage: " << page.path << " [OPTION…]";
   for (auto const operand : page.operands)
     std::cout << ' ' << operand;
+  if (!page.optional_operand.empty())
+    std::cout << " [" << page.optional_operand << ']';
   if (!page.more_operands.empty())
     std::cout << " [" << page.more_operands << "…]";
   std::cout << "\n\n" << page.summary << '\n';
@@ -75,8 +77,9 @@ po::variables_map read_options(command_page const& page, po::options_description
 void check_operands(command_page const& page, arguments const& given) {
   if (given.size() < page.operands.size())
     throw usage_error{page.path, std::string{page.operands[given.size()]} + " is missing"};
-  if (given.size() > page.operands.size() && page.more_operands.empty())
-    throw usage_error{page.path, quote(given[page.operands.size()]) + " is one argument too many"};
+  auto const most = page.operands.size() + (page.optional_operand.empty() ? 0 : 1);
+  if (given.size() > most && page.more_operands.empty())
+    throw usage_error{page.path, quote(given[most]) + " is one argument too many"};
 }
 
 } // namespace

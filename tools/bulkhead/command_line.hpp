@@ -34,6 +34,7 @@ struct command_page {
   std::string_view more_operands;         ///< what may follow them any number of times
   std::string_view text;
   std::string_view example;
+  std::string_view optional_operand{}; ///< what may follow the operands once
 };
 
 struct parsed_line {

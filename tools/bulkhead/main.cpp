@@ -14,7 +14,9 @@ namespace {
 constexpr subcommand members[] = {
     {"run", "Start the hosts of a policy and serve until a signal", run_subcommand},
     {"call", "Run one command of one extension and print its result", call_subcommand},
-    {"policy", "Check a policy; print the reference or the JSON Schema", policy_subcommand},
+    {"policy", "Check or explain a policy; print its reference or JSON Schema", policy_subcommand},
+    {"secrets", "List, set and delete the secrets of a host", secrets_subcommand},
+    {"audit", "Check the audit log", audit_subcommand},
 };
 
 constexpr subcommand_group everything{

@@ -31,5 +31,7 @@ int run_group(subcommand_group const& group, arguments const& given);
 int run_subcommand(arguments const& given);
 int call_subcommand(arguments const& given);
 int policy_subcommand(arguments const& given);
+int secrets_subcommand(arguments const& given);
+int audit_subcommand(arguments const& given);
 
 } // namespace bulkhead::tool
