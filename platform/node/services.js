@@ -26,7 +26,7 @@ class Watches {
     try {
       const { watch } = await this.#request('fs.watch', { ...options, path });
       this.#listeners.set(watch, listener);
-      for (const payload of this.#early) if (payload.watch === watch) this.#tell(payload);
+      for (const payload of this.#early) if (payload?.watch === watch) this.#tell(payload);
       return { dispose: () => this.#end(watch) };
     } finally {
       this.#beginning -= 1;
@@ -40,7 +40,7 @@ class Watches {
   }
 
   #tell(payload) {
-    const listener = this.#listeners.get(payload.watch);
+    const listener = this.#listeners.get(payload?.watch);
     if (listener === undefined) {
       if (this.#beginning > 0) this.#early.push(payload);
       return;

@@ -1,0 +1,206 @@
+#include "service_hosts.hpp"
+
+#include <bulkhead/platform/audit_verify.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+using namespace bulkhead;
+using namespace bulkhead::testing;
+using boost::asio::use_future;
+using boost::json::object;
+using test_hosts::content_of;
+using test_hosts::files_host;
+using test_hosts::fs;
+using test_hosts::tell;
+using test_hosts::workspace_rules;
+namespace disk = std::filesystem;
+
+namespace {
+
+/// A workspace and a log that outlives the runtime.
+struct audited : temporary_directory {
+  disk::path const log = path() / "audit.jsonl";
+
+  explicit audited(std::string_view rules = {}, std::string_view host_rules = {})
+      : run{(write("ws/file", "content"), write("ws/key.pem", ""),
+             policy_text(files_host(workspace_rules, host_rules) +
+                         "[secrets]\nbackend = \"memory\"\n" + "[audit]\nfile = \"audit.jsonl\"\n" +
+                         std::string{rules})),
+            path()} {
+    REQUIRE(run.start());
+  }
+
+  /// Stops the host, ends the runtime, and returns what the log then holds of requests.
+  std::vector<object> records() {
+    CHECK(test_hosts::stop(run.host()));
+    run.destroy();
+    auto const report = platform::verify_audit(log);
+    REQUIRE(report);
+    CHECK(!report->finding);
+    std::vector<object> all;
+    std::istringstream lines{content_of(log)};
+    for (std::string line; std::getline(lines, line);) {
+      auto record = boost::json::parse(line).as_object();
+      if (record.at("host") == json("files") && record.at("what") != json("host.started"))
+        all.push_back(std::move(record));
+    }
+    return all;
+  }
+
+  harness run;
+};
+
+std::string text(object const& record, std::string_view name) {
+  return std::string{record.at(name).as_string()};
+}
+
+/// The line of the policy in which a text stands first, counted as a person does.
+std::string line_of(std::string const& policy, std::string_view part) {
+  auto const at = policy.find(part);
+  REQUIRE(at != std::string::npos);
+  return "line " +
+         std::to_string(1 + std::count(policy.begin(),
+                                       policy.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+}
+
+} // namespace
+
+TEST_CASE("what changes something and what is denied is recorded, each once and with its rule") {
+  audited here;
+  auto& run = here.run;
+  auto const name = [&](std::string_view below) { return (here.path() / "ws" / below).string(); };
+  CHECK(fs(run, "readFile", "file").code.empty()); // changes nothing
+  CHECK(fs(run, "writeFile", "new", "").code.empty());
+  CHECK(fs(run, "rename", "new", "old").code.empty());
+  CHECK(fs(run, "readFile", "key.pem").code == "path_denied");
+  CHECK(fs(run, "readFile", "/etc/passwd").code == "path_denied");
+  CHECK(fs(run, "delete", "a\nb").code == "invalid_payload");
+  CHECK(tell(run, "files", "request", {"secretGet", object{{"key", "token"}}}).code ==
+        "permission_denied");
+  CHECK(tell(run, "files", "request", {"made-up", object{}}).code == "permission_denied");
+  auto const policy = policy_text(files_host(workspace_rules));
+  auto const records = here.records();
+
+  struct expected {
+    std::string what, object, rule, outcome, code;
+  };
+  std::vector<expected> const all{
+      {"fs.writeFile", name("new"),
+       "ws (hosts.files.filesystem.write, " + line_of(policy, "write = [") + ")", "allowed", ""},
+      {"fs.rename", name("new") + " -> " + name("old"),
+       "ws (hosts.files.filesystem.write, " + line_of(policy, "write = [") + ")", "allowed", ""},
+      {"fs.readFile", name("key.pem"),
+       "**/*.pem (hosts.files.filesystem.deny, " + line_of(policy, "deny = [") + ")", "denied",
+       "path_denied"},
+      {"fs.readFile", "/etc/passwd", "fileSystem.read", "denied", "path_denied"},
+      {"fs.delete", "a\nb", "fileSystem.delete", "denied", "invalid_payload"},
+      {"secretGet", "token", "secrets.read", "denied", "permission_denied"},
+      {"made-up", "", "", "denied", "permission_denied"},
+  };
+  REQUIRE(records.size() == all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    INFO(boost::json::serialize(records[i]));
+    CHECK(text(records[i], "what") == all[i].what);
+    CHECK(text(records[i], "object") == all[i].object);
+    CHECK(text(records[i], "rule") == all[i].rule);
+    CHECK(text(records[i], "outcome") == all[i].outcome);
+    CHECK(text(records[i], "code") == all[i].code);
+    CHECK(records[i].at("count") == json(1));
+  }
+}
+
+TEST_CASE("at the level everything, reading is recorded as well") {
+  audited here{"level = \"everything\"\n"};
+  CHECK(fs(here.run, "readFile", "file").code.empty());
+  auto const records = here.records();
+  CHECK(std::ranges::count(records, json("fs.readFile"),
+                           [](object const& record) { return record.at("what"); }) == 1);
+}
+
+TEST_CASE("a flood of refused requests is a few records that count all of them") {
+  temporary_directory files;
+  files.write("file", "");
+  auto host = test_hosts::files_host_in(files.path(), "files");
+  host.rate_limit = {1, 30, {}};
+  host.restart.never_on_exit_codes = {3};
+  auto rules = policy_of({host});
+  rules.audit.file = files.path() / "audit.jsonl";
+  harness run{rules};
+  REQUIRE(run.start());
+  std::int64_t refused = 0;
+  for (int i = 0; i < 3; ++i) {
+    auto const ended = outcome(
+        run.host().async_command("burst", {500, "fs.stat", object{{"path", "file"}}}, use_future));
+    REQUIRE(ended);
+    refused += ended->at("codes").at("rate_limited").as_int64();
+  }
+  // A host that is stopped would take its commands back, and be refused that as well.
+  CHECK(!outcome(run.host().async_command("exit", {3}, use_future)));
+  REQUIRE(run.wait_for("files", host_state::Crashed));
+  run.destroy();
+  auto const report = platform::verify_audit(rules.audit.file);
+  REQUIRE(report);
+  CHECK(!report->finding);
+  CHECK(report->records < 20);
+  std::int64_t counted = 0;
+  std::istringstream lines{content_of(rules.audit.file)};
+  for (std::string line; std::getline(lines, line);)
+    if (auto const record = boost::json::parse(line); record.at("code") == json("rate_limited")) {
+      CHECK(record.at("rule") == json("rate_limit"));
+      CHECK(record.at("outcome") == json("denied"));
+      counted += record.at("count").to_number<std::int64_t>();
+    }
+  CHECK(counted == refused);
+}
+
+TEST_CASE("what can't be recorded is refused where the policy requires it, and reading goes on") {
+  temporary_directory files;
+  files.write("ws/file", "content");
+  harness run{policy_text(files_host(workspace_rules) +
+                          "[audit]\nfile = \"missing/audit.jsonl\"\nrequired = true\n"),
+              files.path()};
+  REQUIRE(run.start());
+  CHECK(fs(run, "readFile", "file", "utf8").value == json("content"));
+  CHECK(fs(run, "writeFile", "file", "changed").code == "audit_unavailable");
+  CHECK(fs(run, "delete", "file").code == "audit_unavailable");
+  CHECK(fs(run, "readFile", "../outside").code == "path_denied"); // no more than before
+  CHECK(content_of(files.path() / "ws/file") == "content");
+  CHECK(run.wait_for_log("the audit log can't be written"));
+
+  disk::create_directory(files.path() / "missing");
+  CHECK(fs(run, "writeFile", "file", "changed").code.empty());
+  CHECK(run.wait_for_log("the audit log is written again"));
+  REQUIRE(test_hosts::stop(run.host()));
+  run.destroy();
+  auto const log = files.path() / "missing/audit.jsonl";
+  CHECK(content_of(log).find("audit.lost") != std::string::npos);
+  auto const report = platform::verify_audit(log);
+  REQUIRE(report);
+  CHECK(!report->finding);
+}
+
+TEST_CASE("a log that can't be written is loud where it is not required, and stops nothing") {
+  temporary_directory files;
+  files.write("ws/file", "content");
+  disk::create_directory(files.path() / "audit.jsonl");
+  harness run{policy_text(files_host(workspace_rules) + "[audit]\nfile = \"audit.jsonl\"\n"),
+              files.path()};
+  REQUIRE(run.start());
+  CHECK(fs(run, "writeFile", "file", "changed").code.empty());
+  CHECK(content_of(files.path() / "ws/file") == "changed");
+  CHECK(run.wait_for_log("the audit log can't be written"));
+}
+
+TEST_CASE("what was answered is in the log when the runtime has ended at once") {
+  for (int i = 0; i < 10; ++i) {
+    temporary_directory files;
+    auto rules = policy_of({test_hosts::files_host_in(files.path(), "files")});
+    rules.audit.file = files.path() / "audit.jsonl";
+    harness run{rules};
+    REQUIRE(run.start());
+    REQUIRE(fs(run, "createDirectory", "made").code.empty());
+    run.destroy();
+    CHECK(content_of(rules.audit.file).find("fs.createDirectory") != std::string::npos);
+  }
+}
