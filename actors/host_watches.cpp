@@ -6,9 +6,11 @@
 #include <bulkhead/platform/folder_watch.hpp>
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,6 +20,9 @@ namespace {
 
 /// Each is an inotify instance, of which the kernel gives a user 128 by default.
 constexpr std::size_t most_watches = 16;
+
+/// Between two looks whether a host that was behind reads again.
+constexpr std::chrono::milliseconds retry_time{100};
 
 std::string_view name_of(platform::change::kind what) noexcept {
   using enum platform::change::kind;
@@ -88,6 +93,17 @@ private:
       return;
     json const message{{"watch", id_}, {"changes", std::move(told)}};
     missed_ = !link->notify(generation_, "fs.changed", boost::json::serialize(message));
+    if (missed_)
+      try_again();
+  }
+
+  /// Until the host reads again, so that what it missed is not kept from it for ever.
+  void try_again() {
+    retry_.expires_after(retry_time);
+    retry_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+      if (auto const self = weak.lock(); self && !cancelled)
+        self->tell({});
+    });
   }
 
   loop& on_;
@@ -99,6 +115,7 @@ private:
   host_access_ptr const access_;
   std::weak_ptr<host_link> const link_;
   std::uint64_t const generation_;
+  boost::asio::steady_timer retry_{on_.context()};
   bool stopped_ = false;
   bool missed_ = false; // a message was not sent, because the host is behind
 };
