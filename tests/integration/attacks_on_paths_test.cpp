@@ -1,5 +1,6 @@
 #include "service_hosts.hpp"
 
+#include <algorithm>
 #include <sys/stat.h>
 
 using namespace bulkhead;
@@ -276,4 +277,48 @@ TEST_CASE("a permission that is missing is named, before anything is said of the
   }
   lacks(tell(run, "files", "findFiles", {"**"}), "workspace.read");
   CHECK(disk::exists(files.path() / "ws/file"));
+}
+
+TEST_CASE("every attacker of the corpus is stopped, and its neighbour is served") {
+  using enum permission;
+  disk::path const corpus{BULKHEAD_TEST_SOURCE_DIR "/tests/adversary"};
+  for (auto const& entry : disk::directory_iterator{corpus}) {
+    if (!entry.is_directory())
+      continue;
+    INFO(entry.path().filename());
+    temporary_directory files;
+    files.write("ws/file", "inside");
+    auto const outside = files.write("outside/treasure", "treasure");
+    auto attacker = test_hosts::files_host_in(files.path() / "ws", "attacker");
+    attacker.extension = entry.path();
+    attacker.limits.storage = 1'000'000;
+    auto neighbour = node_host("neighbour", test_hosts::folder / "extensions/secrets");
+    for (auto* host : {&attacker, &neighbour})
+      for (auto const each : {secrets_read, secrets_write})
+        host->permissions.insert(each);
+    auto rules = policy_of({attacker, neighbour});
+    rules.secrets.backend = secret_backend_kind::memory;
+    harness run{rules};
+    REQUIRE(run.start());
+    REQUIRE(tell(run, "neighbour", "secrets", {"set", "token", "theirs"}).code.empty());
+
+    auto const ended = outcome(run.host("attacker")
+                                   .async_command("attack",
+                                                  {{{"workspace", (files.path() / "ws").string()},
+                                                    {"outside", outside.string()}}},
+                                                  patience, boost::asio::use_future));
+    REQUIRE(ended);
+    auto const manifest = boost::json::parse(content_of(entry.path() / "package.json")).as_object();
+    auto const& expected = manifest.at("stoppedBy").as_array();
+    CHECK(!ended->as_array().empty());
+    for (auto const& attempt : ended->as_array()) {
+      INFO(boost::json::serialize(attempt));
+      auto const* const code = attempt.as_object().if_contains("code");
+      CHECK((code && std::ranges::find(expected, *code) != expected.end()));
+    }
+    CHECK(content_of(outside) == "treasure");
+    CHECK(std::distance(disk::directory_iterator{outside.parent_path()}, {}) == 1);
+    CHECK(run.host("attacker").status().violations == 0);
+    CHECK(tell(run, "neighbour", "secrets", {"get", "token"}).value == json("theirs"));
+  }
 }

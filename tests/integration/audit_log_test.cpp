@@ -110,6 +110,36 @@ TEST_CASE("what changes something and what is denied is recorded, each once and 
   }
 }
 
+TEST_CASE("each access to a secret is recorded with its key and without its value") {
+  temporary_directory files;
+  auto host = node_host("one", test_hosts::folder / "extensions/secrets");
+  host.permissions.insert(permission::secrets_read);
+  host.permissions.insert(permission::secrets_write);
+  auto rules = policy_of({host});
+  rules.secrets.backend = secret_backend_kind::memory;
+  rules.audit.file = files.path() / "audit.jsonl";
+  harness run{rules};
+  REQUIRE(run.start());
+  CHECK(tell(run, "one", "secrets", {"set", "token", "the value"}).code.empty());
+  CHECK(tell(run, "one", "secrets", {"get", "token"}).code.empty());
+  CHECK(tell(run, "one", "secrets", {"delete", "token"}).code.empty());
+  CHECK(tell(run, "one", "secrets", {"list"}).code.empty());
+  REQUIRE(test_hosts::stop(run.host()));
+  run.destroy();
+  auto const log = content_of(rules.audit.file);
+  for (auto const* part :
+       {R"("what":"secretStore","object":"token","rule":"secrets.write","outcome":"allowed")",
+        R"("what":"secretGet","object":"token","rule":"secrets.read","outcome":"allowed")",
+        R"("what":"secretDelete","object":"token","rule":"secrets.write","outcome":"allowed")",
+        R"("what":"secretList","object":"","rule":"secrets.read","outcome":"allowed")"}) {
+    INFO(part);
+    auto const first = log.find(part);
+    CHECK(first != std::string::npos);
+    CHECK(log.find(part, first + 1) == std::string::npos);
+  }
+  CHECK(log.find("the value") == std::string::npos);
+}
+
 TEST_CASE("at the level everything, reading is recorded as well") {
   audited here{"level = \"everything\"\n"};
   CHECK(fs(here.run, "readFile", "file").code.empty());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <thread>
 
 using namespace bulkhead;
 using namespace bulkhead::testing;
@@ -288,4 +289,31 @@ TEST_CASE("an extension has only so many watches") {
   CHECK(refused.code == "limit_exceeded");
   CHECK(tell(run, "files", "unwatch", {"0"}).code.empty());
   CHECK(watch(watches).code.empty());
+}
+
+TEST_CASE("EXPERIMENT a host that does not read its answers costs the backend little") {
+  temporary_directory files;
+  auto const big = files.write("big", std::string(20u << 20, 'x'));
+  std::vector<std::string> steps{"ready"};
+  for (int i = 0; i < 60; ++i)
+    steps.push_back(R"(frame:{"id":"r)" + std::to_string(i) + R"(","type":"fs.readFile","payload":{"path":")" + big.string() + "\"}}");
+  steps.push_back("print:sent");
+  steps.push_back("pause");
+  auto host = test_hosts::raw_host(steps);
+  host.permissions.insert(permission::file_system_read);
+  host.filesystem.rules.read = {{files.path().string(), "x", 0, "t", true}};
+  host.stop.term_timeout = std::chrono::milliseconds{100};
+  harness run{policy_of({host})};
+  REQUIRE(run.start());
+  REQUIRE(run.wait_for_log("stdout: sent"));
+  std::size_t most = 0;
+  for (int i = 0; i < 30; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    std::ifstream in{"/proc/self/statm"};
+    std::size_t total = 0, resident = 0;
+    in >> total >> resident;
+    most = std::max(most, resident * 4096);
+  }
+  WARN("resident at most " << (most >> 20) << " MiB");
+  CHECK(most < (300u << 20));
 }

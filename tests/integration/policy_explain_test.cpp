@@ -102,6 +102,15 @@ TEST_CASE("explain tells what the extension's package.json lacks", "[command]") 
   CHECK(contains(told.output, policy.below("ext/package.json")));
 }
 
+TEST_CASE("explain tells what the policy does not grant", "[command]") {
+  explained_policy policy;
+  auto const told = policy.explain({"clipboard.read"});
+  CAPTURE(told.output);
+  CHECK(told.output.starts_with("denied: formatter clipboard.read\n"));
+  CHECK(contains(told.output, "not granted by hosts.formatter.permissions"));
+  CHECK(contains(told.output, "add \"clipboard.read\" to hosts.formatter.permissions\n"));
+}
+
 TEST_CASE("explain tells of the workspace by its folders", "[command]") {
   explained_policy policy;
   auto const inside = policy.explain({"workspace.read", policy.below("docs/a")});

@@ -3,8 +3,9 @@
 #include <bulkhead/platform/vault.hpp>
 #include <bulkhead/platform/vault_key.hpp>
 
-#include <algorithm>
+#include <cstdlib>
 #include <set>
+#include <string>
 
 using namespace bulkhead;
 using namespace bulkhead::testing;
@@ -235,6 +236,24 @@ TEST_CASE("a vault that can't be opened is not worked around") {
   CHECK(run.wait_for_log(code)); // the operator learns of it
   CHECK(content_of(place.file()) == before);
   for (auto const& entry : disk::recursive_directory_iterator{place.path()})
+    if (entry.is_regular_file())
+      CHECK(content_of(entry.path()).find(value) == std::string::npos);
+}
+
+TEST_CASE("a keyring that is not there is not worked around") {
+  temporary_directory files;
+  auto rules = policy_of({secrets_host("one")});
+  rules.state_dir = files.path() / "state";
+  rules.secrets.backend =
+      GENERATE(secret_backend_kind::secret_service, secret_backend_kind::automatic);
+  ::setenv("DBUS_SESSION_BUS_ADDRESS", ("unix:path=" + (files.path() / "bus").string()).c_str(), 1);
+  harness run{rules};
+  REQUIRE(run.start());
+  CHECK(secrets(run, "one", "set", "token", value).code == "secrets_unavailable");
+  CHECK(secrets(run, "one", "get", "token").code == "secrets_unavailable");
+  CHECK(run.wait_for_log("secrets_unavailable"));
+  ::unsetenv("DBUS_SESSION_BUS_ADDRESS");
+  for (auto const& entry : disk::recursive_directory_iterator{files.path()})
     if (entry.is_regular_file())
       CHECK(content_of(entry.path()).find(value) == std::string::npos);
 }

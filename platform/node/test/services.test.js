@@ -205,6 +205,7 @@ test('a command that is announced too fast is announced again, and activation wa
   backend.on('command-registered', ({ command }) => {
     tries += 1;
     if (command !== 'a' && tries < 8) {
+      if (tries % 2 === 0) throw { error: 'too many', code: 'overloaded' };
       throw { error: 'too fast', code: 'rate_limited', retry_after_ms: 1 };
     }
     known.push(command);
