@@ -58,18 +58,35 @@ TEST_CASE("a status arrives at another node as it was sent") {
   status.host = "formatter";
   status.state = host_state::Crashed;
   status.why = reason::restart_budget_spent;
+  status.detail = "three restarts in five minutes";
+  status.pid = 17;
+  status.restarts = 3;
+  status.running_since =
+      std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'123}};
   status.requests = 1'000'000'000'000;
+  status.failed = 4;
+  status.received = 5;
+  status.denied = 6;
   status.violations = 3;
   status.last_end = reason::signal;
+  status.last_end_detail = "signal 11";
   status.commands = {"format", "lint"};
   status.last_lines = {"one", "two"};
   auto const arrived = travelled(status);
   CHECK(arrived.host == status.host);
   CHECK(arrived.state == status.state);
   CHECK(arrived.why == status.why);
+  CHECK(arrived.detail == status.detail);
+  CHECK(arrived.pid == status.pid);
+  CHECK(arrived.restarts == status.restarts);
+  CHECK(arrived.running_since == status.running_since);
   CHECK(arrived.requests == status.requests);
+  CHECK(arrived.failed == status.failed);
+  CHECK(arrived.received == status.received);
+  CHECK(arrived.denied == status.denied);
   CHECK(arrived.violations == status.violations);
   CHECK(arrived.last_end == status.last_end);
+  CHECK(arrived.last_end_detail == status.last_end_detail);
   CHECK(arrived.commands == status.commands);
   CHECK(arrived.last_lines == status.last_lines);
 }
