@@ -1,5 +1,6 @@
 #include <bulkhead/actors/file_service.hpp>
 
+#include <bulkhead/actors/host_link.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
@@ -78,6 +79,11 @@ file_request request_of(inbound_call& call, host_files const& host) {
   return asked;
 }
 
+/// Where the next answer goes; null where there is none, or nobody waits for it.
+std::shared_ptr<host_link> next_link(host_files const& host) {
+  return host.waiting.empty() ? nullptr : host.waiting.front()->link().lock();
+}
+
 /// The next requests of a host that nobody has taken back.
 served_calls take_waiting(host_files& host) {
   served_calls taken;
@@ -94,10 +100,16 @@ served_calls take_waiting(host_files& host) {
   return taken;
 }
 
-/// Until nothing of the host waits any more.
+/// Until nothing of the host waits any more. A host that does not read its answers gets no further
+/// ones: each may be as long as a frame.
 task<void> work(service_ptr self, host_files_ptr host) {
   host->busy = true;
   for (;;) {
+    if (auto const link = next_link(*host); link && link->is_behind()) {
+      auto wait = [&](completer<void> done) { link->when_caught_up(std::move(done)); };
+      co_await external<void>(self, wait);
+      continue;
+    }
     auto taken = take_waiting(*host);
     if (taken.empty())
       break;

@@ -123,6 +123,21 @@ void host_link::when_idle(completer<void> done) {
   tell_idle();
 }
 
+bool host_link::is_behind() const noexcept {
+  return requests_ && incoming()->unsent() > defaults::outbound_high_water;
+}
+
+void host_link::when_caught_up(completer<void> done) {
+  if (!is_behind())
+    return done();
+  behind_.push_back(std::move(done));
+}
+
+void host_link::tell_caught_up() {
+  for (auto& done : std::exchange(behind_, {}))
+    done();
+}
+
 void host_link::tell_idle() {
   if (!idle_ || calls_.size() != 0)
     return;
@@ -260,6 +275,7 @@ void host_link::refuse(reason why, std::string const& detail) {
 }
 
 void host_link::close_streams() {
+  tell_caught_up();
   for (auto* const stream : {&requests_, &incoming_})
     if (auto const closed = std::exchange(*stream, nullptr))
       closed->close();
@@ -390,6 +406,11 @@ void host_link::on_breach(wire_stream&, errc what) {
 void host_link::on_end(wire_stream&) {
   tell_supervisor_(
       {host_signal::kind::end_of_stream, generation_, reason::connection_closed, 0, {}});
+}
+
+void host_link::on_sent(wire_stream&) {
+  if (!behind_.empty() && !is_behind())
+    tell_caught_up();
 }
 
 void host_link::violated(errc what) {

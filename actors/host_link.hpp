@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 namespace bulkhead {
 
@@ -93,6 +94,12 @@ public:
                    std::initializer_list<wire::error_member> more);
   void reply_partial(inbound_call const& call, std::string_view payload);
 
+  /// Whether the host leaves so many bytes unread that answers which take much memory had better
+  /// not be made yet.
+  bool is_behind() const noexcept;
+  /// Completes once it is not behind any more, or gone.
+  void when_caught_up(completer<void> done);
+
   /// Tells the process of that generation something that it never answers. False where it is gone
   /// or too far behind in reading: nothing was sent then.
   bool notify(std::uint64_t generation, std::string_view type, std::string_view payload);
@@ -107,6 +114,7 @@ private:
   void on_read_end(wire_stream& from) override;
   void on_breach(wire_stream& from, errc what) override;
   void on_end(wire_stream& from) override;
+  void on_sent(wire_stream& from) override;
 
   void on_reply(wire::message_kind kind, std::string_view base_type, wire::envelope const& frame);
   void on_request(wire::envelope const& frame);
@@ -128,6 +136,7 @@ private:
   void fail_later(std::unique_ptr<call_handler> handler, error why);
   void complete(std::unique_ptr<call_handler> handler, result<payload> ended);
   void tell_idle();
+  void tell_caught_up();
   void end_inbound();
   void close_streams();
   void arm_timer();
@@ -138,6 +147,7 @@ private:
   std::function<void(host_signal)> tell_supervisor_;
   std::function<void(inbound_batch_ptr)> ask_admission_;
   std::optional<completer<void>> idle_;
+  std::vector<completer<void>> behind_; // who waits until the host has caught up
   outbound_calls calls_;
   boost::asio::steady_timer timer_;
   std::optional<outbound_calls::clock::time_point> armed_for_;

@@ -161,6 +161,7 @@ void wire_stream::flush() {
     if (flying_.empty()) {
       if (pending_.empty()) {
         unread_replies_ = 0;
+        listener_->on_sent(*this);
         return;
       }
       std::swap(flying_, pending_);

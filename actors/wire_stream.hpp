@@ -36,6 +36,8 @@ public:
     virtual void on_breach(wire_stream& from, errc what) = 0;
     /// The peer closed its side, or the socket broke. The stream reads no further.
     virtual void on_end(wire_stream& from) = 0;
+    /// The peer read some of what it had left unread.
+    virtual void on_sent(wire_stream&) {}
 
   protected:
     ~listener() = default;

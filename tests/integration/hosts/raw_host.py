@@ -209,6 +209,7 @@ STEPS = {
     "close": close,
     "ignore-term": lambda _: signal.signal(signal.SIGTERM, signal.SIG_IGN),
     "print": say,
+    "wait-for-writer": lambda fifo: open(fifo).close(),
     "sleep": lambda seconds: time.sleep(float(seconds)),
     # Ends the first process with this code; the next one goes on behind it. The argument: `code file`.
     "exit-once": lambda text: exit_once(*text.split(" ", 1)),
