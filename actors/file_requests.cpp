@@ -72,9 +72,9 @@ result<rooted> open_root(host_access const& access, std::string_view canonical) 
 /// denies it by its real one.
 bool is_allowed(host_access const& access, path_action action, rooted const& in,
                 std::string_view relative) {
-  if (!access.paths.decide(action, path_below(in.root, relative)).allowed)
+  if (!access.decide(action, path_below(in.root, relative)).allowed)
     return false;
-  auto const real = access.paths.decide(action, path_below(in.folder.real_path(), relative));
+  auto const real = access.decide(action, path_below(in.folder.real_path(), relative));
   return real.allowed || !real.rule; // no rule is about it: it has another name
 }
 
@@ -429,9 +429,9 @@ result<json> find_files(file_request const& asked) {
     // A search lists what lies in the workspace, whatever the read rules say, but nothing that is
     // denied.
     auto const is_denied = [&](std::string_view relative) {
-      auto const by_name = access.paths.decide(path_action::read, path_below(top, relative));
+      auto const by_name = access.decide(path_action::read, path_below(top, relative));
       auto const really =
-          access.paths.decide(path_action::read, path_below(folder->real_path(), relative));
+          access.decide(path_action::read, path_below(folder->real_path(), relative));
       return (!by_name.allowed && by_name.rule) || (!really.allowed && really.rule);
     };
     platform::file_search search;
@@ -486,7 +486,7 @@ result<opened_watch> open_watch(file_request const& asked) {
   platform::watch_options options;
   options.recursive = arguments{asked.payload}.flag("recursive", false);
   options.enter = [access = asked.access, root = object->in.root](std::string_view relative) {
-    return access->paths.decide(path_action::read, path_below(root, relative)).allowed;
+    return access->decide(path_action::read, path_below(root, relative)).allowed;
   };
   auto tree = platform::watched_tree::open(object->found, std::move(options));
   if (!tree)

@@ -82,7 +82,7 @@ private:
     boost::json::array told;
     auto const add = [&](platform::change::kind what, std::string const& relative) {
       auto path = path_below(root_, relative);
-      if (access_->paths.decide(path_action::read, path).allowed)
+      if (access_->decide(path_action::read, path).allowed)
         told.push_back({{"type", name_of(what)}, {"path", std::move(path)}});
     };
     if (missed_)

@@ -61,6 +61,26 @@ path_rule_set rules_of(host_policy const& host, host_folders const& own) {
   return rules;
 }
 
+/// Also where the policy puts them outside of the state directory.
+std::vector<closed_place> closed_places(policy const& rules) {
+  std::vector<closed_place> closed;
+  auto const close = [&](std::filesystem::path const& path, std::string_view what,
+                         bool with_companions) {
+    auto const text = path.lexically_normal().string();
+    if (path.empty() || std::ranges::any_of(closed, [&](auto const& outer) {
+          return lies_in(text, outer.rule.text);
+        }))
+      return;
+    closed.push_back({{text, text, 0, std::string{what}, true}, with_companions});
+  };
+  close(rules.state_dir, "Bulkhead's own state", false);
+  close(rules.file, "the policy", false);
+  close(rules.secrets.passphrase_file, "the vault's passphrase", false);
+  close(rules.vault_file(), "the vault", true);
+  close(rules.audit_file(), "the audit log", true);
+  return closed;
+}
+
 result<host_access_ptr> access_of(policy const& rules, host_policy const& host,
                                   std::filesystem::path const& runtime_folder) {
   if (!policy_keys::valid_name(host.id))
@@ -79,7 +99,7 @@ result<host_access_ptr> access_of(policy const& rules, host_policy const& host,
   auto home = workspace.empty() ? own.storage.lexically_normal().string() : workspace.front();
   return std::make_shared<host_access const>(host_access{
       host.id, host.permissions, std::move(*paths), std::move(own), std::move(workspace),
-      std::move(home), host.rate_limit, host.limits, std::move(roots)});
+      std::move(home), host.rate_limit, host.limits, std::move(roots), closed_places(rules)});
 }
 
 /// The path rules about each path that the payload names.
@@ -94,7 +114,7 @@ void decide_paths(host_access const& host, served_request const& served, std::st
       return;
     }
     decision.paths[i] = std::move(*canonical);
-    auto const found = host.paths.decide(served.paths[i].action, decision.paths[i]);
+    auto const found = host.decide(served.paths[i].action, decision.paths[i]);
     decision.rule = found.rule;
     if (!found.allowed) {
       decision.result = outcome::path_denied;
@@ -109,6 +129,29 @@ host_folders folders_of(policy const& rules, host_policy const& host,
                         std::filesystem::path const& runtime_folder) {
   return {host.extension, rules.state_dir / "storage" / host.id, rules.state_dir / "logs" / host.id,
           runtime_folder / "temp" / host.id};
+}
+
+bool closed_place::holds(std::string_view canonical) const noexcept {
+  auto const& path = rule.text;
+  return lies_in(canonical, path) ||
+         (with_companions && canonical.starts_with(path) && canonical[path.size()] == '.');
+}
+
+path_pattern const* host_access::closed_by(std::string_view canonical) const noexcept {
+  auto const found =
+      std::ranges::find_if(closed, [&](closed_place const& each) { return each.holds(canonical); });
+  if (found == closed.end())
+    return nullptr;
+  for (auto const* const folder : {&own.storage, &own.logs, &own.temp})
+    if (lies_in(canonical, folder->native()))
+      return nullptr;
+  return &found->rule;
+}
+
+path_decision host_access::decide(path_action action, std::string_view canonical) const noexcept {
+  if (auto const* const rule = closed_by(canonical))
+    return {false, rule, {}};
+  return paths.decide(action, canonical);
 }
 
 std::string_view host_access::root_of(std::string_view canonical) const noexcept {

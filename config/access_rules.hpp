@@ -31,6 +31,15 @@ struct host_folders {
 host_folders folders_of(policy const& rules, host_policy const& host,
                         std::filesystem::path const& runtime_folder);
 
+/// A file or folder that no rule of a policy opens.
+struct closed_place {
+  path_pattern rule;
+  /// Also the files beside it whose names go on with a dot, such as a lock.
+  bool with_companions;
+
+  bool holds(std::string_view canonical) const noexcept;
+};
+
 /// What one host may do, ready to decide with. Immutable; any thread.
 struct host_access {
   std::string host;
@@ -43,6 +52,15 @@ struct host_access {
   host_limits limits;
   /// Where the paths that are allowed lie; no one of these lies in another.
   std::vector<std::string> roots;
+
+  /// What Bulkhead itself lives on: the state directory but for the host's own folders, the policy,
+  /// the vault's passphrase. No rule of a policy opens it, as the vault, the audit log and other
+  /// hosts' files are there.
+  std::vector<closed_place> closed;
+  /// The one of these that a canonical path lies in; null where it lies in none.
+  path_pattern const* closed_by(std::string_view canonical) const noexcept;
+  /// What is closed is denied; the path rules decide about the rest.
+  path_decision decide(path_action action, std::string_view canonical) const noexcept;
 
   /// The root that a canonical path lies in; empty where it lies in none. An operation stays
   /// beneath it. It is the outermost one, so that nothing which the extension may write decides

@@ -132,6 +132,14 @@ public:
       refuse(allow_path());
   }
 
+  void close_path(path_pattern const& rule, std::string path) {
+    made_.path = std::move(path);
+    made_.rule = rule_of(&rule);
+    made_.path_allowed = false;
+    decide(access_gate::path);
+    refuse("keep it outside of " + rule.origin + ", which no rule opens");
+  }
+
   access_explanation finish() && {
     if (made_.allowed)
       made_.changes.push_back(
@@ -294,6 +302,10 @@ result<access_explanation> explain_access(host_policy const& host, host_access c
   auto path = canonical(question, access);
   if (!path)
     return path.error();
+  if (auto const* const closed = access.closed_by(*path)) {
+    explained.close_path(*closed, std::move(*path));
+    return std::move(explained).finish();
+  }
   if (question.asked != permission::workspace_read) {
     explained.pass_path(access.paths, std::move(*path));
     return std::move(explained).finish();

@@ -58,7 +58,8 @@ constexpr std::size_t largest_storage = std::size_t{1} << 50;
 /// Below it a log would rotate with every group of records.
 constexpr std::size_t smallest_rotation = 64 * 1024;
 constexpr std::size_t largest_rotation = std::size_t{1} << 40;
-constexpr std::uint32_t most_rotated = 10'000;
+/// As many as the log looks for when it is opened.
+constexpr std::uint32_t most_rotated = 500;
 
 /// The slot at the end of a path of members, in the policy of the file or in that of a host.
 // clang-format off

@@ -129,6 +129,28 @@ TEST_CASE("a host may use folders of its own, and nobody else's") {
   CHECK_FALSE(can("fs.readFile", "/base/state/audit.jsonl"));
 }
 
+TEST_CASE("no rule opens the state directory, the policy, the vault or the audit log") {
+  auto open = parse_policy("[hosts.x]\nextension = \"ext\"\nsandbox.require = \"none\"\n"
+                           "filesystem = { read = [\".\"], write = [\".\"] }\n"
+                           "[secrets]\nvault = \"v/vault\"\npassphrase_file = \"pass\"\n"
+                           "[audit]\nfile = \"a/log\"",
+                           "/base");
+  open.file = "/base/policy.toml";
+  one_host const x{open};
+  for (auto const* path :
+       {"state", "state/run/y/bootstrap.js", "state/storage/y/a", "state/storage/x/../y",
+        "policy.toml", "pass", "v/vault", "v/vault.lock", "a/log", "a/log.head", "a/log.12"})
+    for (auto const* type : {"fs.readFile", "fs.writeFile"}) {
+      INFO(type << ' ' << path);
+      auto const decision = x.decide(type, R"({"path":"/base/)" + std::string{path} + R"("})");
+      CHECK(decision.result == outcome::path_denied);
+      CHECK(decision.rule->line == 0);
+    }
+  for (auto const* path : {"state2", "policy.toml2", "v/vault2", "a/logs", "state/storage/x/a"})
+    CHECK(x.decide("fs.writeFile", R"({"path":"/base/)" + std::string{path} + R"("})").result ==
+          outcome::allowed);
+}
+
 TEST_CASE("a relative path is relative to the first folder of the workspace, else to the storage") {
   one_host const with{"[hosts.x.filesystem]\nworkspace = [\"w\", \"v\"]\nread = [\"w\"]"};
   CHECK(with.decide("fs.stat", R"({"path":"a"})").paths[0] == "/base/w/a");
