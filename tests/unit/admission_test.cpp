@@ -46,7 +46,10 @@ struct admission {
     link->open();
     heard.clear();
   }
-  ~admission() { link->detach(reason::requested, {}); }
+  ~admission() {
+    link->detach(reason::requested, {});
+    on.stop(); // the actors use what is declared behind it
+  }
 
   void tell(std::string_view id, std::string_view type, std::string_view payload) const {
     wire::outbound_buffer out;
