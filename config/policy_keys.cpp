@@ -245,7 +245,9 @@ constexpr key table[] = {
      "credential is safer",
      "nothing is guessed"},
     {"secrets.cache_ttl", time{in_file<&policy::secrets, &secrets_policy::cache_ttl>, 0ms, longest},
-     "How long a secret may be answered from (encrypted) memory; \"0s\" is never",
+     "How long a secret of the keyring may be answered from (encrypted) memory; \"0s\" is never. A "
+     "vault "
+     "is always read anew",
      "spares the keyring a burst of requests, and a change made elsewhere is soon seen"},
     {"audit.file", path{in_file<&policy::audit, &audit_policy::file>},
      "The audit log; without it, \"audit.jsonl\" in the state directory",
