@@ -1,6 +1,7 @@
 #include <bulkhead/actors/host_link.hpp>
 
 #include <bulkhead/config/defaults.hpp>
+#include <bulkhead/messages/sensitive.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
@@ -456,6 +457,8 @@ void host_link::admitted(inbound_batch_ptr batch) {
 
 void host_link::reply(inbound_call const& call, std::string_view text) {
   inbound_.erase(call.id());
+  if (is_sensitive(call.type()) && phase_ != phase::detached)
+    incoming()->outbound().expect_secrets();
   answer([&](wire::frame_writer writer) {
     return writer.reply(call.raw_id(), call.raw_type(), text) ||
            writer.error_reply(call.raw_id(), call.raw_type(),

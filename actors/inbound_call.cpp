@@ -21,8 +21,13 @@ json const& inbound_call::payload() const {
 }
 
 void inbound_call::reply(json const& value) {
+  if (!link_.expired())
+    reply_text(boost::json::serialize(value));
+}
+
+void inbound_call::reply_text(std::string_view text) {
   if (auto const link = std::exchange(link_, {}).lock())
-    link->reply(*this, boost::json::serialize(value));
+    link->reply(*this, text);
 }
 
 void inbound_call::fail(errc code, std::string_view text,

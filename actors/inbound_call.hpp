@@ -39,6 +39,8 @@ public:
   std::weak_ptr<host_link> const& link() const noexcept { return link_; }
 
   void reply(json const& value);
+  /// `text` is valid JSON.
+  void reply_text(std::string_view text);
   /// Both texts travel to the extension: they name nothing that it may not know.
   void fail(errc code, std::string_view text, std::initializer_list<wire::error_member> more = {});
   void fail(std::string_view code, std::string_view text,

@@ -1,6 +1,8 @@
 #include <bulkhead/actors/secret_store.hpp>
 
+#include <bulkhead/messages/frame_writer.hpp>
 #include <bulkhead/messages/json_member.hpp>
+#include <bulkhead/messages/sensitive.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 
 #include <algorithm>
@@ -49,10 +51,16 @@ void carry_out(platform::secret_backend& backend, secret_operation& one) {
 }
 
 void answer_value(inbound_call& call, std::optional<secret_bytes> const& found) {
-  json answer{{"value", nullptr}};
-  if (found)
-    answer.as_object()["value"] = found->view();
-  call.reply(answer);
+  std::string text = R"({"value":)";
+  if (found) {
+    text.reserve(text.size() + wire::longest_quoted(found->size()) + 1);
+    wire::append_quoted(text, found->view());
+  } else {
+    text += "null";
+  }
+  text += '}';
+  call.reply_text(text);
+  wipe(text);
 }
 
 /// What the request asks for; nothing where it was answered because it makes no sense.
@@ -77,7 +85,7 @@ std::shared_ptr<secret_operation> operation_of(secret_surroundings const& around
     return nullptr;
   }
   one->value = secret_bytes{*value};
-  platform::wipe({reinterpret_cast<unsigned char*>(value->data()), value->size()});
+  wipe(*value);
   return one;
 }
 

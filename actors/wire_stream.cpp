@@ -1,6 +1,7 @@
 #include <bulkhead/actors/wire_stream.hpp>
 
 #include <bulkhead/config/defaults.hpp>
+#include <bulkhead/messages/sensitive.hpp>
 #include <bulkhead/platform/unix_socket.hpp>
 
 #include <algorithm>
@@ -94,7 +95,11 @@ bool wire_stream::read_once() {
     any_whole = true;
     wire::envelope frame;
     broken = scanner_.scan(body, frame);
-    return !broken && listener_->on_frame(*this, frame);
+    auto const holds_secrets = broken || is_sensitive(frame.type);
+    auto const more = !broken && listener_->on_frame(*this, frame);
+    if (holds_secrets)
+      wire::frame_decoder::wipe(body);
+    return more;
   });
   if (!broken)
     broken = framing;

@@ -1,5 +1,7 @@
 #include <bulkhead/messages/frame_decoder.hpp>
 
+#include <bulkhead/messages/sensitive.hpp>
+
 #include <algorithm>
 #include <cstring>
 
@@ -25,6 +27,7 @@ std::span<char> frame_decoder::prepare(std::span<char> scratch) {
   if (!reads_own_buffer_) {
     if (held_ > 0)
       std::memcpy(scratch.data(), buffer_.get(), held_);
+    bulkhead::wipe({buffer_.get(), held_});
     scratch_ = scratch.data();
     return scratch.subspan(held_);
   }
@@ -59,16 +62,25 @@ std::size_t frame_decoder::body_size(std::string_view frame) noexcept {
 
 void frame_decoder::hold(std::string_view unfinished) {
   auto const size = unfinished.size();
-  if (unfinished.empty() || failure_)
-    return release();
-  if (capacity_ < size)
-    grow(size > carried_bytes ? std::min(known_size(unfinished), 2 * size)
-                              : std::max(size, smallest_buffer));
-  std::memcpy(buffer_.get(), unfinished.data(), size);
-  held_ = size;
+  if (size == 0 || failure_) {
+    release();
+  } else {
+    if (capacity_ < size)
+      grow(size > carried_bytes ? std::min(known_size(unfinished), 2 * size)
+                                : std::max(size, smallest_buffer));
+    std::memcpy(buffer_.get(), unfinished.data(), size);
+    held_ = size;
+  }
+  wipe(unfinished);
+}
+
+// The frame's bytes are the scratch's or the own buffer's, which are not const.
+void frame_decoder::wipe(std::string_view body) noexcept {
+  bulkhead::wipe({const_cast<char*>(body.data()), body.size()});
 }
 
 void frame_decoder::release() noexcept {
+  bulkhead::wipe({buffer_.get(), held_});
   buffer_.reset();
   capacity_ = held_ = 0;
 }
@@ -78,6 +90,7 @@ void frame_decoder::grow(std::size_t capacity) {
   auto grown = std::make_unique_for_overwrite<char[]>(capacity);
   if (held_ > 0)
     std::memcpy(grown.get(), buffer_.get(), held_);
+  bulkhead::wipe({buffer_.get(), held_});
   buffer_ = std::move(grown);
   capacity_ = capacity;
 }

@@ -19,7 +19,8 @@ inline constexpr std::size_t max_frame_size = std::size_t{50} << 20;
 
 /// Cuts a stream of bytes into frames: however the bytes were split, the frames are the same. A
 /// frame that lies whole in what was read is handed on as a view; only an unfinished one is kept,
-/// in at most twice the memory of the bytes that came, whatever its prefix announces.
+/// in at most twice the memory of the bytes that came, whatever its prefix announces. No copy of an
+/// unfinished frame is left behind; a whole one's is its receiver's to wipe().
 ///
 /// The owner reads into prepare()'s span and calls commit() before anything else is read into the
 /// same scratch, so one scratch buffer serves all connections of a thread.
@@ -28,6 +29,7 @@ public:
   /// Frames longer than `frame_limit` (1 to max_frame_size bytes, else the nearest of them) are
   /// refused.
   explicit frame_decoder(std::size_t frame_limit) noexcept;
+  ~frame_decoder() { release(); }
 
   /// Where the next bytes are to be read to; never empty. It is `scratch` (not empty) while little
   /// is held, and the unfinished frame's own buffer once that has grown, which ends where the frame
@@ -48,6 +50,9 @@ public:
     return reads_own_buffer_ ? commit_to_own_buffer(n, on_frame) : commit_to_scratch(n, on_frame);
   }
 
+  /// Overwrites a body that on_frame was given, before it returns.
+  static void wipe(std::string_view body) noexcept;
+
   /// Whether a frame was begun: an end of the stream now is frame_truncated.
   bool mid_frame() const noexcept { return held_ != 0; }
   /// Memory held for an unfinished frame; 0 when there is none.
@@ -61,8 +66,10 @@ private:
     while (has_whole_frame(left)) {
       auto const body = left.substr(frame_prefix_size, body_size(left));
       left.remove_prefix(frame_prefix_size + body.size());
-      if (!on_frame(body))
+      if (!on_frame(body)) {
+        wipe(left);
         return std::nullopt;
+      }
     }
     hold(left);
     return failure_;

@@ -187,6 +187,12 @@ bool is_utf8(std::string_view text) noexcept {
 
 // ---- entry points ----------------------------------------------------------------------------
 
+std::string unescape(std::string_view raw) {
+  std::string text(raw.size(), '\0'); // no escape is shorter than what it means
+  text.resize(static_cast<std::size_t>(decode(raw, text.data()) - text.data()));
+  return text;
+}
+
 std::optional<errc> frame_scanner::scan(std::string_view frame, envelope& out) {
   begin(frame);
   return finish(read_envelope(out));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,9 @@ std::size_t utf8_length(std::string_view text) noexcept;
 
 /// Whether all of it is well-formed.
 bool is_utf8(std::string_view text) noexcept;
+
+/// What the text between two quotes means. `raw` was accepted by a scanner.
+std::string unescape(std::string_view raw);
 
 /// One message as it came. Everything but decoded text points into the frame.
 struct envelope {

@@ -11,6 +11,11 @@
 
 namespace bulkhead::wire {
 
+/// The most bytes that append_quoted() makes of so many: an escape takes six.
+constexpr std::size_t longest_quoted(std::size_t size) noexcept {
+  return 6 * size + 2;
+}
+
 /// Appends text as a JSON string with its quotes. Ill-formed UTF-8 becomes U+FFFD, so that what is
 /// written is always valid.
 void append_quoted(std::string& out, std::string_view text);

@@ -40,6 +40,9 @@ public:
       : host_{std::move(host)}
       , generation_{generation} {}
 
+  /// Overwrites the bytes of secrets.
+  ~inbound_batch() override;
+
   /// Copies one request. The raw texts are the bytes between the quotes, which the reply repeats.
   void add(std::string_view raw_id, std::string_view id, std::string_view raw_type,
            std::string_view type, std::string_view payload);
@@ -111,6 +114,7 @@ private:
   std::string host_;
   std::uint64_t generation_;
   std::string bytes_;
+  bool sensitive_ = false; // they hold the values of secrets
   std::vector<item> items_;
   std::shared_ptr<host_access const> access_;
 };

@@ -1,6 +1,6 @@
 #include <bulkhead/messages/json_member.hpp>
 
-#include <bulkhead/messages/payload.hpp>
+#include <bulkhead/messages/frame_scanner.hpp>
 
 #include <algorithm>
 
@@ -66,18 +66,6 @@ private:
   std::size_t at_ = 0;
 };
 
-bool is_escaped(std::string_view raw) noexcept {
-  return raw.find('\\') != std::string_view::npos;
-}
-
-/// For the rare texts with escapes, in a name or in the value.
-std::optional<std::string> parsed_member(std::string_view object, std::string_view name) {
-  payload const parsed{std::string{object}};
-  auto const* const found = parsed.value().as_object().if_contains(name);
-  auto const* const text = found ? found->if_string() : nullptr;
-  return text ? std::optional<std::string>{std::in_place, *text} : std::nullopt;
-}
-
 } // namespace
 
 std::optional<std::string> string_member(std::string_view object, std::string_view name) {
@@ -86,17 +74,13 @@ std::optional<std::string> string_member(std::string_view object, std::string_vi
     return std::nullopt;
   while (walk.peek() == '"') {
     auto const key = walk.string();
-    if (is_escaped(key))
-      return parsed_member(object, name);
     walk.take(':');
-    if (key != name) {
-      walk.skip_value();
-    } else {
+    if (key == name || (key.find('\\') != std::string_view::npos && wire::unescape(key) == name)) {
       if (walk.peek() != '"')
         return std::nullopt;
-      auto const raw = walk.string();
-      return is_escaped(raw) ? parsed_member(object, name) : std::optional<std::string>{raw};
+      return wire::unescape(walk.string());
     }
+    walk.skip_value();
     walk.take(',');
   }
   return std::nullopt;

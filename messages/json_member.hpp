@@ -8,7 +8,8 @@ namespace bulkhead {
 
 /// A string member of a JSON object, found without building the object: what is decided about a
 /// request mostly needs one path of it. `object` is text that a wire::frame_scanner has accepted;
-/// nothing where it is no object, lacks the member, or the member is no string.
+/// nothing where it is no object, lacks the member, or the member is no string. The result is the
+/// only copy that is made of the text.
 std::optional<std::string> string_member(std::string_view object, std::string_view name);
 
 } // namespace bulkhead

@@ -1,5 +1,7 @@
 #include <bulkhead/messages/outbound_buffer.hpp>
 
+#include <bulkhead/messages/sensitive.hpp>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -26,10 +28,13 @@ void outbound_buffer::append(std::string_view bytes) {
 }
 
 void outbound_buffer::consume(std::size_t n) noexcept {
+  if (sensitive_)
+    wipe({storage_.get() + begin_, n});
   begin_ += n;
   if (begin_ != end_)
     return;
   begin_ = end_ = 0;
+  sensitive_ = false;
   if (capacity_ > kept_capacity) {
     storage_.reset();
     capacity_ = 0;
@@ -41,6 +46,7 @@ void outbound_buffer::swap(outbound_buffer& other) noexcept {
   std::swap(capacity_, other.capacity_);
   std::swap(begin_, other.begin_);
   std::swap(end_, other.end_);
+  std::swap(sensitive_, other.sensitive_);
 }
 
 // Moves the bytes to the front only where more were taken than are left, so that a byte is moved
@@ -50,11 +56,15 @@ void outbound_buffer::make_room(std::size_t n) {
   if (begin_ >= live && capacity_ - live >= n) {
     if (live > 0)
       std::memcpy(storage_.get(), data(), live);
+    if (sensitive_)
+      wipe({storage_.get() + live, end_ - live});
   } else {
     auto const capacity = std::max({smallest_capacity, 2 * capacity_, live + n});
     auto grown = std::make_unique_for_overwrite<char[]>(capacity);
     if (live > 0)
       std::memcpy(grown.get(), data(), live);
+    if (sensitive_)
+      wipe({storage_.get(), end_});
     storage_ = std::move(grown);
     capacity_ = capacity;
   }

@@ -17,6 +17,7 @@ public:
   outbound_buffer() noexcept = default;
   outbound_buffer(outbound_buffer&& other) noexcept { swap(other); }
   outbound_buffer& operator=(outbound_buffer&& other) noexcept;
+  ~outbound_buffer() { clear(); }
 
   char const* data() const noexcept { return storage_.get() + begin_; }
   std::size_t size() const noexcept { return end_ - begin_; }
@@ -32,6 +33,9 @@ public:
   }
   void commit(std::size_t n) noexcept { end_ += n; }
   void append(std::string_view bytes);
+  /// What is appended from now on holds the values of secrets: all bytes are overwritten when they
+  /// are not needed any more, until the buffer has been empty.
+  void expect_secrets() noexcept { sensitive_ = true; }
 
   /// Drops the first `n` bytes, at most size(): they were sent.
   void consume(std::size_t n) noexcept;
@@ -46,6 +50,7 @@ private:
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  bool sensitive_ = false;
 };
 
 } // namespace bulkhead::wire

@@ -1,9 +1,10 @@
 #include <bulkhead/platform/locked_memory.hpp>
 
+#include <bulkhead/messages/sensitive.hpp>
+
 #include <algorithm>
 #include <limits>
 #include <new>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <utility>
@@ -69,11 +70,6 @@ void secret_bytes::release() noexcept {
 
 std::string_view secret_bytes::view() const noexcept {
   return {reinterpret_cast<char const*>(first_), size_};
-}
-
-void wipe(std::span<unsigned char> bytes) noexcept {
-  if (!bytes.empty())
-    ::explicit_bzero(bytes.data(), bytes.size());
 }
 
 } // namespace bulkhead::platform

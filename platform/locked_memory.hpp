@@ -44,7 +44,4 @@ private:
   bool is_locked_ = true;
 };
 
-/// Overwrites bytes in a way that the compiler does not leave out.
-void wipe(std::span<unsigned char> bytes) noexcept;
-
 } // namespace bulkhead::platform

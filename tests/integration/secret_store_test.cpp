@@ -3,7 +3,11 @@
 #include <bulkhead/platform/vault.hpp>
 #include <bulkhead/platform/vault_key.hpp>
 
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 #include <string>
 
@@ -98,6 +102,51 @@ void keeps_hosts_apart(harness& run) {
   for (auto const* key : {"../one/token", "one/token", "one\\token", "one:token"})
     CHECK(secrets(run, "two", "get", key).value.is_null());
   CHECK(secrets(run, "one", "get", "token").value == json(value));
+}
+
+/// The bytes that a text of hexadecimal digits stands for.
+std::string from_hex(std::string_view digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string{digits.substr(i, 2)}, nullptr, 16));
+  return bytes;
+}
+
+/// How often a text is in those pages of this process that a core file would hold. The text is
+/// given with each byte turned around, so that neither the question nor the search is a place where
+/// it is found.
+std::size_t found_in_a_core(std::string_view turned) {
+  std::size_t found = 0;
+  platform::secret_bytes chunk{std::size_t{1} << 20}; // in no core itself
+  std::ifstream maps{"/proc/self/smaps"};
+  std::ifstream memory{"/proc/self/mem", std::ios::binary};
+  std::string line;
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+  while (std::getline(maps, line)) {
+    if (std::uint64_t begin = 0, behind = 0;
+        std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64, &begin, &behind) == 2) {
+      first = begin;
+      end = behind;
+    }
+    if (!line.starts_with("VmFlags:") || line.find(" dd") != std::string::npos ||
+        line.find(" wr") == std::string::npos)
+      continue;
+    auto const step = chunk.size() - turned.size();
+    for (auto at = first; at < end; at += step) {
+      auto const size = std::min<std::uint64_t>(chunk.size(), end - at);
+      memory.clear();
+      memory.seekg(static_cast<std::streamoff>(at));
+      memory.read(reinterpret_cast<char*>(chunk.bytes().data()),
+                  static_cast<std::streamsize>(size));
+      for (auto& byte : chunk.bytes())
+        byte = static_cast<unsigned char>(~byte);
+      auto const text = chunk.view().substr(0, static_cast<std::size_t>(memory.gcount()));
+      for (auto hit = text.find(turned); hit != text.npos; hit = text.find(turned, hit + 1))
+        ++found;
+    }
+  }
+  return found;
 }
 
 } // namespace
@@ -296,4 +345,23 @@ TEST_CASE("the value of a secret is in no log, no error, no event and no file in
   for (auto const& entry : disk::recursive_directory_iterator{place.path()})
     if (entry.is_regular_file())
       CHECK(content_of(entry.path()).find(value) == std::string::npos);
+}
+
+TEST_CASE("no core file would hold the value of a secret once it has travelled") {
+  // A part of one read, and more than one read brings.
+  auto const size = GENERATE(3'000, 60'000);
+  auto const reads = GENERATE(false, true);
+  INFO(size << " bytes, read back: " << reads);
+  vault_place place;
+  harness run{place.rules({secrets_host("one")})};
+  REQUIRE(run.start());
+  auto const kept = tell(run, "one", "keepOwn", {size, reads});
+  REQUIRE(kept.code.empty());
+  CHECK(found_in_a_core(from_hex(std::string_view{kept.value.as_string()})) == 0);
+
+  std::string text = "a text that is in memory, and nowhere else";
+  auto turned = text;
+  for (auto& byte : turned)
+    byte = static_cast<char>(~byte);
+  CHECK(found_in_a_core(turned) == 1);
 }

@@ -1,6 +1,8 @@
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/locked_memory.hpp>
 
+#include <bulkhead/messages/sensitive.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -102,9 +104,9 @@ TEST_CASE("secret bytes past the limit of locked memory are held, and say that t
 
 TEST_CASE("what is wiped is zeros") {
   auto text = std::string{"secret"};
-  bulkhead::platform::wipe({reinterpret_cast<unsigned char*>(text.data()), text.size()});
+  bulkhead::wipe(text);
   CHECK(text == std::string(6, '\0'));
-  bulkhead::platform::wipe({});
+  bulkhead::wipe(std::span<char>{});
 }
 
 TEST_CASE("secret bytes give their pages back") {
