@@ -4,6 +4,7 @@
 #include <bulkhead/config/path_rules.hpp>
 #include <bulkhead/config/permission.hpp>
 #include <bulkhead/messages/error.hpp>
+#include <bulkhead/messages/sandbox.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -23,9 +24,6 @@ enum class host_runtime : std::uint8_t { node, command };
 
 /// How host and backend are connected (docs/protocol.md).
 enum class host_transport : std::uint8_t { socketpair, sockets };
-
-/// The least containment with which a host may be started.
-enum class sandbox_tier : std::uint8_t { none, basic, strong };
 
 /// When and how often a failed host is started again.
 struct restart_policy {

@@ -58,9 +58,18 @@ constexpr errc_description descriptions[] = {
 
     {sandbox_unavailable, "sandbox_unavailable",
      "the containment that the policy requires is not available",
-     "write  sandbox.require = \"none\"  to run without containment, knowing that the extension "
-     "can "
-     "then do what its user can"},
+     "run  bulkhead doctor  to see what is missing and how to get it"},
+    {sandbox_step_failed, "sandbox_step_failed", "a step of the sandbox's set-up failed",
+     "run  bulkhead doctor  to see what this machine refuses"},
+    {limit_unenforceable, "limit_unenforceable", "a limit that this machine can't hold",
+     "run  bulkhead doctor  to see why, or write  sandbox.require = \"basic\"  to go without it"},
+    {integrity_mismatch, "integrity_mismatch", "a file is not the one that the policy pins",
+     "find out who changed it; pin the new hash if the change is yours"},
+    {integrity_unsafe_owner, "integrity_unsafe_owner",
+     "a file that others than its owner could have changed",
+     "take the right to write from group and others: chmod go-w"},
+    {cgroup_unavailable, "cgroup_unavailable", "no control group can be made",
+     "run  bulkhead doctor  to see how to have one delegated"},
 
     {frame_empty, "frame_empty", "a frame of length 0", "send at least one JSON object"},
     {frame_too_large, "frame_too_large", "a frame longer than the limit",

@@ -40,8 +40,12 @@ enum class errc : int {
   audit_unavailable = 4027,    ///< it has to be recorded in the audit log and can't be
 
   // ---- containment ----
-  sandbox_unavailable =
-      4203, ///< this machine, or this version, can't enforce what the policy requires
+  sandbox_unavailable = 4203,    ///< this machine can't enforce what the policy requires
+  sandbox_step_failed = 4204,    ///< a step of the sandbox's set-up failed: nothing was run
+  limit_unenforceable = 4205,    ///< a limit that this machine can't hold
+  integrity_mismatch = 4206,     ///< a file is not the one that the policy pins
+  integrity_unsafe_owner = 4207, ///< a file that others than its owner could have changed
+  cgroup_unavailable = 4208,     ///< no control group can be made or written
 
   // ---- the wire protocol: what a peer can do wrong ----
   frame_empty = 4301,        ///< a frame of length 0
