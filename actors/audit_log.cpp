@@ -44,7 +44,7 @@ task<void> write_groups(log_ptr self) {
     group->records = std::exchange(state.waiting, {});
     state.under_way = group;
     auto held = std::exchange(state.held, {});
-    auto write = [sink = state.sink, group]() -> result<void> {
+    auto write = [sink = state.around->sink, group]() -> result<void> {
       return group->taken.exchange(true) ? result<void>{} : sink->write(group->records);
     };
     auto const ran = co_await blocking(self, state.around->on.blocking_pool(), write);
@@ -87,20 +87,20 @@ result<void> audit_sink::write(audit_records const& records) {
   return file_->append(records);
 }
 
+void audit_sink::write_last(audit_records const& records) {
+  if (auto const written = write(records); !written)
+    log_->critical("the audit log can't be written ({} records lost): {}", records.size(),
+                   written.error().what());
+}
+
 audit_log_state::~audit_log_state() {
-  auto const write = [&](audit_records const& records) {
-    if (auto const written = sink->write(records); !written)
-      around->log->critical("the audit log can't be written ({} records lost): {}", records.size(),
-                            written.error().what());
-  };
   if (under_way && !under_way->taken.exchange(true))
-    write(under_way->records);
+    around->sink->write_last(under_way->records);
   if (!waiting.empty())
-    write(waiting);
+    around->sink->write_last(waiting);
 }
 
 audit_log_actor::behavior_type audit_log(log_ptr self, audit_surroundings around) {
-  self->state.sink = std::make_shared<audit_sink>(around.where);
   self->state.around.emplace(std::move(around));
   return {
       [self](record_atom, audit_records& records) { add(self, records); },

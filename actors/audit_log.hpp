@@ -12,30 +12,35 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace bulkhead {
+
+/// The file of the log, opened when it is first written to. Blocks; any thread, one at a time.
+class audit_sink {
+public:
+  audit_sink(platform::audit_file::options where, std::shared_ptr<spdlog::logger> log)
+      : where_{std::move(where)}
+      , log_{std::move(log)} {}
+
+  /// All of these records or none; fails as audit_file does.
+  result<void> write(audit_records const& records);
+  /// The same where nothing comes behind them any more: a failure is said in the backend's log.
+  void write_last(audit_records const& records);
+
+private:
+  platform::audit_file::options where_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::mutex mutex_;
+  std::optional<platform::audit_file> file_;
+};
 
 /// What the audit log works with.
 struct audit_surroundings {
   loop& on;
   std::shared_ptr<spdlog::logger> log;
-  platform::audit_file::options where;
-};
-
-/// The file of the log, opened when it is first written to. Blocks; any thread, one at a time.
-class audit_sink {
-public:
-  explicit audit_sink(platform::audit_file::options where)
-      : where_{std::move(where)} {}
-
-  /// All of these records or none; fails as audit_file does.
-  result<void> write(audit_records const& records);
-
-private:
-  platform::audit_file::options where_;
-  std::mutex mutex_;
-  std::optional<platform::audit_file> file_;
+  std::shared_ptr<audit_sink> sink;
 };
 
 /// A batch of requests that waits until its records are on the disk.
@@ -59,7 +64,6 @@ struct audit_log_state {
 
   static inline char const* name = "audit_log";
   std::optional<audit_surroundings> around;
-  std::shared_ptr<audit_sink> sink;
   audit_records waiting;
   std::shared_ptr<audit_group> under_way;
   std::vector<waiting_batch> held;

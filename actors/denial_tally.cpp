@@ -28,6 +28,11 @@ void denial_tally::forget(std::string const& host, clock::time_point now, audit_
   hosts_.erase(found);
 }
 
+void denial_tally::forget_all(clock::time_point now, audit_records& into) {
+  while (!hosts_.empty())
+    forget(std::string{hosts_.begin()->first}, now, into);
+}
+
 void denial_tally::record(std::string const& host, entry& counted, clock::time_point now,
                           audit_records& into) {
   audit_record made;

@@ -19,6 +19,8 @@ public:
            clock::time_point now, audit_records& into);
   /// Records what has been counted of a host and forgets the host.
   void forget(std::string const& host, clock::time_point now, audit_records& into);
+  /// The same of every host.
+  void forget_all(clock::time_point now, audit_records& into);
 
 private:
   struct entry {

@@ -1,14 +1,12 @@
 #include <bulkhead/actors/file_requests.hpp>
 
-#include <bulkhead/config/glob.hpp>
-#include <bulkhead/config/quote.hpp>
+#include <bulkhead/actors/find_files.hpp>
+#include <bulkhead/actors/request_arguments.hpp>
 #include <bulkhead/messages/base64.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
-#include <bulkhead/messages/payload.hpp>
 #include <bulkhead/platform/files.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -20,10 +18,6 @@ using platform::file_type;
 
 /// Entries of one folder that an answer may list.
 constexpr std::size_t most_entries = 100'000;
-/// Files that a search finds unless it says otherwise, and at the most.
-constexpr std::size_t most_found = 100'000;
-/// A search that takes longer ends with what it has found by then.
-constexpr std::chrono::seconds longest_search{10};
 
 std::string_view name_of(file_type type) noexcept {
   switch (type) {
@@ -41,43 +35,6 @@ std::string_view name_of(file_type type) noexcept {
 
 // ---- from a name to the object ----------------------------------------------------------------
 
-/// The outermost folder of the policy's that a path lies in, opened, and the path below it.
-struct rooted {
-  std::string root; ///< as the policy names it
-  platform::folder folder;
-  std::string below;
-};
-
-result<rooted> open_root(host_access const& access, std::string_view canonical) {
-  auto const root = access.root_of(canonical);
-  if (root.empty())
-    return error{errc::path_denied};
-  std::string name{root};
-  auto folder = platform::folder::open(name);
-  if (!folder && (folder.error().code() == errc::file_not_a_directory ||
-                  folder.error().code() == errc::file_not_found)) {
-    // The rule is about one file, or about what is still to be made.
-    name = std::filesystem::path{name}.parent_path().string();
-    folder = platform::folder::open(name);
-  }
-  if (!folder)
-    return folder.error();
-  auto below = canonical.substr(name.size());
-  while (below.starts_with('/'))
-    below.remove_prefix(1);
-  return rooted{std::move(name), std::move(*folder), std::string{below}};
-}
-
-/// Whether the rules allow an object that was found, by the policy's name for where it is, and none
-/// denies it by its real one.
-bool is_allowed(host_access const& access, path_action action, rooted const& in,
-                std::string_view relative) {
-  if (!access.decide(action, path_below(in.root, relative)).allowed)
-    return false;
-  auto const real = access.decide(action, path_below(in.folder.real_path(), relative));
-  return real.allowed || !real.rule; // no rule is about it: it has another name
-}
-
 /// An existing object.
 struct object {
   rooted in;
@@ -92,7 +49,7 @@ result<object> find_object(host_access const& access, path_action action,
   auto found = in->folder.locate(in->below);
   if (!found)
     return found.error();
-  if (!is_allowed(access, action, *in, found->relative))
+  if (!is_allowed(access, action, in->root, found->relative))
     return error{errc::path_denied};
   return object{std::move(*in), std::move(*found)};
 }
@@ -110,62 +67,28 @@ result<target> find_target(host_access const& access, std::string const& canonic
   auto where = in->folder.locate_parent(in->below);
   if (!where)
     return where.error();
-  if (!is_allowed(access, path_action::write, *in, where->relative()))
+  if (!is_allowed(access, path_action::write, in->root, where->relative()))
     return error{errc::path_denied};
   return target{std::move(*in), std::move(*where)};
 }
 
 // ---- what a payload says ----------------------------------------------------------------------
 
-class arguments {
-public:
-  explicit arguments(std::string const& text)
-      : payload_{text} {}
-
-  json const* find(std::string_view name) const {
-    auto const* const members = payload_.value().if_object();
-    return members ? members->if_contains(name) : nullptr;
-  }
-  bool flag(std::string_view name, bool otherwise) const {
-    auto const* const found = find(name);
-    return found && found->is_bool() ? found->get_bool() : otherwise;
-  }
-  std::optional<std::string_view> text(std::string_view name) const {
-    auto const* const found = find(name);
-    if (!found || !found->is_string())
-      return std::nullopt;
-    return std::string_view{found->get_string()};
-  }
-
-private:
-  payload payload_;
-};
-
-error invalid(std::string_view sentence) {
-  return error{errc::invalid_payload, std::string{sentence}};
-}
-
 /// "utf8" or "base64"; what is given where none is.
-result<bool> is_base64(arguments const& given, bool otherwise) {
+result<bool> is_base64(request_arguments const& given, bool otherwise) {
   auto const encoding = given.text("encoding");
   if (!encoding)
     return otherwise;
   if (*encoding != "utf8" && *encoding != "base64")
-    return invalid("encoding must be \"utf8\" or \"base64\"");
+    return invalid_argument("encoding must be \"utf8\" or \"base64\"");
   return *encoding == "base64";
 }
 
 // ---- the host's own storage -------------------------------------------------------------------
 
-bool is_below(std::string_view path, std::filesystem::path const& folder) {
-  auto const& top = folder.native();
-  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
-}
-
-bool counts_as_storage(host_access const& access, std::string_view canonical) {
-  auto const& own = access.own;
-  return is_below(canonical, own.storage) || is_below(canonical, own.logs) ||
-         is_below(canonical, own.temp);
+/// Whether an operation lands there, whatever name or link led to it.
+bool counts_as_storage(file_request const& asked, rooted const& in, std::string_view relative) {
+  return asked.ledger->holds(path_below(in.root.real, relative));
 }
 
 error storage_full() {
@@ -176,7 +99,7 @@ error storage_full() {
 platform::entry_check allowed_below(host_access const& access, path_action action, rooted const& in,
                                     std::string top) {
   return [&access, action, &in, top = std::move(top)](std::string_view below, file_type) {
-    return is_allowed(access, action, in, path_below(top, below));
+    return is_allowed(access, action, in.root, path_below(top, below));
   };
 }
 
@@ -208,7 +131,7 @@ result<json> read_directory(file_request const& asked) {
 }
 
 result<json> read_file(file_request const& asked) {
-  arguments const given{asked.payload};
+  request_arguments const given{asked.payload};
   auto const base64 = is_base64(given, false);
   if (!base64)
     return base64.error();
@@ -226,21 +149,21 @@ result<json> read_file(file_request const& asked) {
 }
 
 result<json> write_file(file_request const& asked) {
-  arguments const given{asked.payload};
+  request_arguments const given{asked.payload};
   auto const content = given.text("content");
   auto const base64 = is_base64(given, false);
   if (!content || !base64)
-    return content ? base64.error() : invalid("content must be a string");
+    return content ? base64.error() : invalid_argument("content must be a string");
   std::optional<std::string> decoded;
   if (*base64 && !(decoded = from_base64(*content)))
-    return invalid("content is not base64");
+    return invalid_argument("content is not base64");
   std::string_view const bytes = decoded ? std::string_view{*decoded} : *content;
 
   auto const target = find_target(*asked.access, asked.paths[0]);
   if (!target)
     return target.error();
   platform::write_options const options{given.flag("create", true), given.flag("overwrite", true)};
-  if (!counts_as_storage(*asked.access, asked.paths[0])) {
+  if (!counts_as_storage(asked, target->in, target->where.relative())) {
     auto const written = platform::write_file(target->where, bytes, options);
     return written ? result<json>{boost::json::object{}} : written.error();
   }
@@ -279,7 +202,7 @@ result<json> create_directory(file_request const& asked) {
       if (status && status->type == file_type::directory)
         continue;
     }
-    if (!is_allowed(access, path_action::write, *in, where->relative()))
+    if (!is_allowed(access, path_action::write, in->root, where->relative()))
       return error{errc::path_denied};
     auto const made = platform::create_directory(*where);
     if (!made && (made.error().code() != errc::file_exists || end == std::string::npos))
@@ -290,9 +213,7 @@ result<json> create_directory(file_request const& asked) {
 
 /// Runs `change` with the ledger's lock where storage is concerned, and has it counted anew.
 template <class Change>
-auto changing_storage(file_request const& asked, Change change) {
-  auto const concerned = counts_as_storage(*asked.access, asked.paths[0]) ||
-                         counts_as_storage(*asked.access, asked.paths[1]);
+auto changing_storage(file_request const& asked, bool concerned, Change change) {
   if (!concerned)
     return change();
   auto const turn = asked.ledger->lock();
@@ -302,19 +223,20 @@ auto changing_storage(file_request const& asked, Change change) {
 }
 
 result<json> remove(file_request const& asked) {
-  auto const recursive = arguments{asked.payload}.flag("recursive", false);
+  auto const recursive = request_arguments{asked.payload}.flag("recursive", false);
   auto const target = find_target(*asked.access, asked.paths[0]);
   if (!target)
     return target.error();
   auto const allowed =
       allowed_below(*asked.access, path_action::write, target->in, target->where.relative());
+  auto const concerned = counts_as_storage(asked, target->in, target->where.relative());
   auto const removed = changing_storage(
-      asked, [&] { return platform::remove_entry(target->where, recursive, allowed); });
+      asked, concerned, [&] { return platform::remove_entry(target->where, recursive, allowed); });
   return removed ? result<json>{boost::json::object{}} : removed.error();
 }
 
 result<json> rename(file_request const& asked) {
-  auto const overwrite = arguments{asked.payload}.flag("overwrite", false);
+  auto const overwrite = request_arguments{asked.payload}.flag("overwrite", false);
   auto const& access = *asked.access;
   // A link is renamed as it is: put where the policy names a file, it would choose where the rule
   // leads.
@@ -326,11 +248,11 @@ result<json> rename(file_request const& asked) {
     return from ? to.error() : from.error();
   auto const leaves = allowed_below(access, path_action::write, from->in, from->where.relative());
   auto const arrives = allowed_below(access, path_action::write, to->in, to->where.relative());
-  // Into the storage nothing is renamed that would not be allowed to be written there.
-  auto const enters =
-      counts_as_storage(access, asked.paths[1]) && !counts_as_storage(access, asked.paths[0]);
-  auto const renamed = changing_storage(asked, [&]() -> result<void> {
-    if (enters) {
+  auto const was_storage = counts_as_storage(asked, from->in, from->where.relative());
+  auto const is_storage = counts_as_storage(asked, to->in, to->where.relative());
+  auto const renamed = changing_storage(asked, was_storage || is_storage, [&]() -> result<void> {
+    // Into the storage nothing is renamed that would not be allowed to be written there.
+    if (is_storage && !was_storage) {
       auto const moved = from->in.folder.locate(from->where.relative());
       auto const size = moved ? platform::size_of(*moved) : result<std::uint64_t>{moved.error()};
       auto const room = asked.ledger->room(access.limits.storage);
@@ -348,7 +270,7 @@ result<json> rename(file_request const& asked) {
 }
 
 result<json> copy(file_request const& asked) {
-  auto const overwrite = arguments{asked.payload}.flag("overwrite", false);
+  auto const overwrite = request_arguments{asked.payload}.flag("overwrite", false);
   auto const& access = *asked.access;
   auto const from = find_object(access, path_action::read, asked.paths[0]);
   auto const to = find_target(access, asked.paths[1]);
@@ -356,9 +278,10 @@ result<json> copy(file_request const& asked) {
     return from ? to.error() : from.error();
   auto const is_read = allowed_below(access, path_action::read, from->in, from->found.relative);
   auto const is_written = allowed_below(access, path_action::write, to->in, to->where.relative());
-  auto const copied = changing_storage(asked, [&]() -> result<std::uint64_t> {
+  auto const is_storage = counts_as_storage(asked, to->in, to->where.relative());
+  auto const copied = changing_storage(asked, is_storage, [&]() -> result<std::uint64_t> {
     std::uint64_t most = ~std::uint64_t{0};
-    if (counts_as_storage(access, asked.paths[1])) {
+    if (is_storage) {
       auto const room = asked.ledger->room(access.limits.storage);
       if (!room)
         return room.error();
@@ -373,84 +296,6 @@ result<json> copy(file_request const& asked) {
     return made;
   });
   return copied ? result<json>{boost::json::object{}} : copied.error();
-}
-
-/// A glob of the extension's; nothing where the payload has none.
-result<std::optional<glob>> pattern(arguments const& given, std::string_view name) {
-  auto const text = given.text(name);
-  if (!text)
-    return std::optional<glob>{};
-  auto parsed = glob::parse(*text, untrusted_glob_limits);
-  if (!parsed)
-    return invalid(std::string{name} + ": " + parsed.error().detail());
-  return std::optional<glob>{std::move(*parsed)};
-}
-
-result<json> find_files(file_request const& asked) {
-  auto const& access = *asked.access;
-  arguments const given{asked.payload};
-  auto const include = pattern(given, "include");
-  auto const exclude = pattern(given, "exclude");
-  if (!include || !exclude)
-    return include ? exclude.error() : include.error();
-  if (!*include)
-    return invalid("include must be a glob");
-  auto most = most_found;
-  if (auto const* const asked_for = given.find("maxResults"); asked_for && !asked_for->is_null()) {
-    if (!asked_for->is_number() || asked_for->to_number<double>() < 1)
-      return invalid("maxResults must be a number of at least 1");
-    most = static_cast<std::size_t>(
-        std::min(asked_for->to_number<double>(), static_cast<double>(most_found)));
-  }
-
-  // A hostile pattern can cost tens of milliseconds on a long path.
-  std::stop_source stop;
-  std::stop_callback const taken_back{asked.stop, [&] { stop.request_stop(); }};
-  auto const by = std::chrono::steady_clock::now() + longest_search;
-  auto const matches = [&](glob const& wanted, std::string_view relative) {
-    if (std::chrono::steady_clock::now() > by)
-      stop.request_stop();
-    return wanted.matches(relative);
-  };
-
-  boost::json::array files;
-  auto complete = true;
-  for (auto const& top : access.workspace) {
-    if (files.size() >= most) {
-      complete = false;
-      break;
-    }
-    auto const folder = platform::folder::open(top);
-    if (!folder)
-      return folder.error();
-    auto const start = folder->locate("");
-    if (!start)
-      return start.error();
-    // A search lists what lies in the workspace, whatever the read rules say, but nothing that is
-    // denied.
-    auto const is_denied = [&](std::string_view relative) {
-      auto const by_name = access.decide(path_action::read, path_below(top, relative));
-      auto const really =
-          access.decide(path_action::read, path_below(folder->real_path(), relative));
-      return (!by_name.allowed && by_name.rule) || (!really.allowed && really.rule);
-    };
-    platform::file_search search;
-    search.max_results = most - files.size();
-    search.enter = [&](std::string_view relative) -> bool {
-      return !is_denied(relative) && !(*exclude && matches(**exclude, relative));
-    };
-    search.take = [&](std::string_view relative) -> bool {
-      return wire::is_utf8(relative) && matches(**include, relative) && !is_denied(relative) &&
-             !(*exclude && matches(**exclude, relative));
-    };
-    auto const found = platform::find_files(*start, search, stop.get_token());
-    if (!found)
-      return found.error();
-    complete = complete && found->complete;
-    for (auto const& relative : found->files)
-      files.emplace_back(path_below(top, relative));
-  }
-  return json{{"files", std::move(files)}, {"complete", complete}};
 }
 
 struct served {
@@ -484,20 +329,14 @@ result<opened_watch> open_watch(file_request const& asked) {
   if (!object)
     return object.error();
   platform::watch_options options;
-  options.recursive = arguments{asked.payload}.flag("recursive", false);
+  options.recursive = request_arguments{asked.payload}.flag("recursive", false);
   options.enter = [access = asked.access, root = object->in.root](std::string_view relative) {
-    return access->decide(path_action::read, path_below(root, relative)).allowed;
+    return is_allowed(*access, path_action::read, root, relative);
   };
   auto tree = platform::watched_tree::open(object->found, std::move(options));
   if (!tree)
     return tree.error();
   return opened_watch{object->in.root, std::move(*tree)};
-}
-
-std::string path_below(std::string_view folder, std::string_view below) {
-  if (below.empty())
-    return std::string{folder};
-  return std::string{folder} + (folder.ends_with('/') ? "" : "/") + std::string{below};
 }
 
 } // namespace bulkhead

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bulkhead/actors/file_access.hpp>
 #include <bulkhead/actors/storage_ledger.hpp>
 #include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/messages/error.hpp>
@@ -33,14 +34,11 @@ result<json> serve_file_request(file_request const& asked);
 
 /// What fs.watch asks for.
 struct opened_watch {
-  std::string root; ///< the policy's folder that the tree's paths are below
+  root_names root; ///< that the tree's paths are below
   platform::watched_tree tree;
 };
 
 /// Begins to watch, in the same way. Blocks; any thread.
 result<opened_watch> open_watch(file_request const& asked);
-
-/// A path below a folder.
-std::string path_below(std::string_view folder, std::string_view below);
 
 } // namespace bulkhead

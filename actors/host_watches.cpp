@@ -46,7 +46,7 @@ std::string_view name_of(platform::change::kind what) noexcept {
 /// One watch. The folder_watch lives on its strand of the pool, all else on the loop.
 class host_watches::watch : public std::enable_shared_from_this<watch> {
 public:
-  watch(loop& on, inbound_call const& call, std::string id, std::string root, std::string top)
+  watch(loop& on, inbound_call const& call, std::string id, root_names root, std::string top)
       : on_{on}
       , strand_{boost::asio::make_strand(on.blocking_pool().get_executor())}
       , id_{std::move(id)}
@@ -81,9 +81,8 @@ private:
       return;
     boost::json::array told;
     auto const add = [&](platform::change::kind what, std::string const& relative) {
-      auto path = path_below(root_, relative);
-      if (access_->decide(path_action::read, path).allowed)
-        told.push_back({{"type", name_of(what)}, {"path", std::move(path)}});
+      if (is_allowed(*access_, path_action::read, root_, relative))
+        told.push_back({{"type", name_of(what)}, {"path", path_below(root_.as_named, relative)}});
     };
     if (missed_)
       told.push_back({{"type", "overflow"}, {"path", top_}});
@@ -110,7 +109,7 @@ private:
   boost::asio::strand<boost::asio::thread_pool::executor_type> strand_;
   std::optional<platform::folder_watch> changes_; // the strand's
   std::string const id_;
-  std::string const root_;
+  root_names const root_;
   std::string const top_; // what is watched
   host_access_ptr const access_;
   std::weak_ptr<host_link> const link_;
@@ -130,8 +129,8 @@ void host_watches::begin(inbound_call& call, opened_watch opened) {
     return call.fail(errc::limit_exceeded,
                      "a host has at most " + std::to_string(most_watches) + " watches");
   auto id = std::to_string(++last_);
-  auto const one = std::make_shared<watch>(on_, call, id, opened.root,
-                                           path_below(opened.root, opened.tree.relative()));
+  auto const one = std::make_shared<watch>(
+      on_, call, id, opened.root, path_below(opened.root.as_named, opened.tree.relative()));
   one->start(std::move(opened.tree));
   watches_.emplace(id, one);
   call.reply({{"watch", id}});

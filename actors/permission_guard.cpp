@@ -131,6 +131,13 @@ void revoke(guard_ptr self, std::string const& host) {
 
 } // namespace
 
+permission_guard_state::~permission_guard_state() {
+  audit_records records;
+  limited.forget_all(std::chrono::system_clock::now(), records);
+  if (!records.empty() && auditing.write_last)
+    auditing.write_last(records);
+}
+
 permission_guard_actor::behavior_type permission_guard(guard_ptr self, access_rules_ptr rules,
                                                        guard_auditing auditing) {
   self->state.rules = std::move(rules);

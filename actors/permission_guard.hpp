@@ -6,6 +6,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -16,12 +17,16 @@ struct guard_auditing {
   audit_log_actor log;
   audit_level level = audit_level::changes;
   bool required = false; ///< what is to be recorded waits until it is
+  /// Writes the guard's last records, as the log may have ended before it. Blocks.
+  std::function<void(audit_records const&)> write_last{};
 };
 
 /// The state of the actor that decides what each host may ask for.
 struct permission_guard_state {
   permission_guard_state() = default;
   permission_guard_state(permission_guard_state const&) = delete;
+  /// Records the refused requests that have been counted and not recorded yet.
+  ~permission_guard_state();
 
   static inline char const* name = "permission_guard";
   access_rules_ptr rules;

@@ -50,11 +50,13 @@ host_servants spawn_servants(loop& on, policy const& what, platform::run_directo
   auto& system = on.system();
   auto const rules = access_rules::compile(what, place.path()).value();
   host_servants all;
-  all.audit = system.spawn(
-      audit_log,
-      audit_surroundings{on, log, {what.audit_file(), what.audit.rotate_at, what.audit.keep}});
-  all.guard = system.spawn(permission_guard, rules,
-                           guard_auditing{all.audit, what.audit.level, what.audit.required});
+  auto const sink = std::make_shared<audit_sink>(
+      platform::audit_file::options{what.audit_file(), what.audit.rotate_at, what.audit.keep}, log);
+  all.audit = system.spawn(audit_log, audit_surroundings{on, log, sink});
+  all.guard = system.spawn(
+      permission_guard, rules,
+      guard_auditing{all.audit, what.audit.level, what.audit.required,
+                     [sink](audit_records const& records) { sink->write_last(records); }});
   all.limiter = system.spawn(rate_limiter, all.guard, rules);
   all.files = system.spawn(file_service, file_surroundings{on, log});
   all.secrets = system.spawn(secret_store, secret_surroundings{on, log, what.name, secrets_of(what),

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <bulkhead/messages/error.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
-
-#include <bulkhead/messages/error.hpp>
 
 namespace bulkhead {
 
@@ -17,6 +19,10 @@ public:
   /// Counts nothing yet.
   explicit storage_ledger(std::vector<std::filesystem::path> folders)
       : folders_{std::move(folders)} {}
+
+  /// Whether a path without symbolic links lies in one of the folders, wherever these really are.
+  /// Not while the lock is held.
+  bool holds(std::string_view real_path);
 
   std::unique_lock<std::mutex> lock() { return std::unique_lock{mutex_}; }
 
@@ -32,6 +38,7 @@ public:
 private:
   std::vector<std::filesystem::path> folders_;
   std::mutex mutex_;
+  std::vector<std::string> real_folders_; // empty until they are first asked for
   std::optional<std::uint64_t> used_;
 };
 

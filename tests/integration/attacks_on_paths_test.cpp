@@ -197,6 +197,46 @@ TEST_CASE("a symbolic link that stays inside is followed to where the rules allo
   CHECK(fs(here.run, "readFile", "link", "utf8").value == json("inside"));
 }
 
+TEST_CASE("a search stays in the workspace, where its folder was replaced by a link as well") {
+  target here{R"(workspace = ["ws/inner"]
+read = ["ws/readable"]
+write = ["ws"])"};
+  here.write("ws/inner/file", "");
+  here.write("ws/readable/file", "");
+  here.write("ws/other/file", "");
+  auto const search = [&] { return tell(here.run, "files", "findFiles", {"**"}); };
+  CHECK(search().value == array{here.name("inner/file")});
+  REQUIRE(fs(here.run, "rename", here.name("inner"), here.name("moved")).code.empty());
+
+  disk::create_directory_symlink(disk::relative(here.outside, here.root), here.root / "inner");
+  here.refuses("path_denied", search());
+  disk::remove(here.root / "inner");
+  disk::create_directory_symlink("other", here.root / "inner");
+  CHECK(search().value == array{});
+  disk::remove(here.root / "inner");
+  disk::create_directory_symlink("readable", here.root / "inner");
+  CHECK(search().value == array{here.name("inner/file")});
+}
+
+TEST_CASE("a denial by the real name of a linked folder hides what is in there and what changes") {
+  target here{R"(workspace = ["link"]
+read = ["link"]
+write = ["link"]
+deny = ["ws/hidden"])"};
+  disk::create_directory_symlink(here.root, here.path() / "link");
+  auto& run = here.run;
+  auto const linked = [&](std::string_view below) {
+    return (here.path() / "link" / below).string();
+  };
+  REQUIRE(tell(run, "files", "watch", {"w", ".", object{{"recursive", true}}}).code.empty());
+  here.write("ws/hidden/new", "");
+  here.write("ws/shown", "");
+  CHECK(run.wait_for_log("w: created " + linked("shown")));
+  CHECK(!run.wait_for_log("w: created " + linked("hidden"), {}));
+  here.refuses("path_denied", fs(run, "stat", "hidden/new"));
+  CHECK(tell(run, "files", "findFiles", {"**/{new,shown}"}).value == array{linked("shown")});
+}
+
 TEST_CASE("a link that is put in the place of a file which a rule names opens nothing") {
   target here{R"(read = ["only.txt"]
 write = ["only.txt"])"};

@@ -16,15 +16,9 @@
 
 using bulkhead::audit_record;
 using bulkhead::platform::audit_file;
-using bulkhead::testing::ran_command;
-using bulkhead::testing::run_command;
-using bulkhead::testing::temporary_directory;
+using namespace bulkhead::testing;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 /// Three records: that the log was opened, and two of a host.
 class written_log {
@@ -54,9 +48,7 @@ public:
   }
 
   ran_command verify(std::vector<std::string> const& options = {}) const {
-    std::vector<std::string> words{BULKHEAD_TEST_COMMAND, "audit", "verify", path()};
-    words.insert(words.end(), options.begin(), options.end());
-    return run_command(words);
+    return run_bulkhead({"audit", "verify", path()}, options);
   }
 
 private:

@@ -64,6 +64,53 @@ std::string line_of(std::string const& policy, std::string_view part) {
                                        policy.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
+/// A host of which few requests a second are served, and a log that outlives the runtime.
+struct flooded : temporary_directory {
+  std::filesystem::path const log = path() / "audit.jsonl";
+
+  flooded()
+      : run{[this] {
+        write("file", "");
+        auto host = test_hosts::files_host_in(path(), "files");
+        host.rate_limit = {1, 30, {}};
+        host.restart.never_on_exit_codes = {3};
+        auto rules = policy_of({host});
+        rules.audit.file = log;
+        return rules;
+      }()} {
+    REQUIRE(run.start());
+  }
+
+  /// How many requests of a burst were refused.
+  std::int64_t burst() {
+    auto const ended = outcome(
+        run.host().async_command("burst", {25, "fs.stat", object{{"path", "file"}}}, use_future));
+    REQUIRE(ended);
+    auto const* const refused = ended->at("codes").as_object().if_contains("rate_limited");
+    return refused ? refused->as_int64() : 0;
+  }
+
+  /// Ends the runtime, and returns how many refused requests the log then tells of.
+  std::int64_t recorded() {
+    run.destroy();
+    auto const report = platform::verify_audit(log);
+    REQUIRE(report);
+    CHECK(!report->finding);
+    CHECK(report->records < 20);
+    std::int64_t counted = 0;
+    std::istringstream lines{content_of(log)};
+    for (std::string line; std::getline(lines, line);)
+      if (auto const record = boost::json::parse(line); record.at("code") == json("rate_limited")) {
+        CHECK(record.at("rule") == json("rate_limit"));
+        CHECK(record.at("outcome") == json("denied"));
+        counted += record.at("count").to_number<std::int64_t>();
+      }
+    return counted;
+  }
+
+  harness run;
+};
+
 } // namespace
 
 TEST_CASE("what changes something and what is denied is recorded, each once and with its rule") {
@@ -149,39 +196,22 @@ TEST_CASE("at the level everything, reading is recorded as well") {
 }
 
 TEST_CASE("a flood of refused requests is a few records that count all of them") {
-  temporary_directory files;
-  files.write("file", "");
-  auto host = test_hosts::files_host_in(files.path(), "files");
-  host.rate_limit = {1, 30, {}};
-  host.restart.never_on_exit_codes = {3};
-  auto rules = policy_of({host});
-  rules.audit.file = files.path() / "audit.jsonl";
-  harness run{rules};
-  REQUIRE(run.start());
+  flooded here;
   std::int64_t refused = 0;
-  for (int i = 0; i < 40; ++i) { // each in a read of its own
-    auto const ended = outcome(
-        run.host().async_command("burst", {25, "fs.stat", object{{"path", "file"}}}, use_future));
-    REQUIRE(ended);
-    refused += ended->at("codes").at("rate_limited").as_int64();
-  }
+  for (int i = 0; i < 40; ++i) // each in a read of its own
+    refused += here.burst();
   // A host that is stopped would take its commands back, and be refused that as well.
-  CHECK(!outcome(run.host().async_command("exit", {3}, use_future)));
-  REQUIRE(run.wait_for("files", host_state::Crashed));
-  run.destroy();
-  auto const report = platform::verify_audit(rules.audit.file);
-  REQUIRE(report);
-  CHECK(!report->finding);
-  CHECK(report->records < 20);
-  std::int64_t counted = 0;
-  std::istringstream lines{content_of(rules.audit.file)};
-  for (std::string line; std::getline(lines, line);)
-    if (auto const record = boost::json::parse(line); record.at("code") == json("rate_limited")) {
-      CHECK(record.at("rule") == json("rate_limit"));
-      CHECK(record.at("outcome") == json("denied"));
-      counted += record.at("count").to_number<std::int64_t>();
-    }
-  CHECK(counted == refused);
+  CHECK(!outcome(here.run.host().async_command("exit", {3}, use_future)));
+  REQUIRE(here.run.wait_for("files", host_state::Crashed));
+  CHECK(here.recorded() == refused);
+}
+
+TEST_CASE("a flood is counted to its last request when the runtime has ended at once") {
+  flooded here;
+  std::int64_t refused = 0;
+  for (int i = 0; i < 4; ++i)
+    refused += here.burst();
+  CHECK(here.recorded() == refused);
 }
 
 TEST_CASE("what can't be recorded is refused where the policy requires it, and reading goes on") {

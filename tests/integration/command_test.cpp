@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+using bulkhead::testing::contains;
 using bulkhead::testing::ran_command;
 using bulkhead::testing::run_command;
 using bulkhead::testing::served_process;
@@ -27,10 +28,6 @@ std::filesystem::path const source{BULKHEAD_TEST_SOURCE_DIR};
 ran_command bulkhead_command(std::vector<std::string> arguments, std::string_view input = {}) {
   arguments.insert(arguments.begin(), command.string());
   return run_command(arguments, input);
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
 }
 
 /// A policy of hosts that each run one extension folder of the tests.

@@ -189,6 +189,16 @@ TEST_CASE("an extension finds files by globs, and none that is denied") {
         "invalid_payload");
 }
 
+TEST_CASE("a workspace that no rule opens is searched all the same, and no more") {
+  temporary_directory files;
+  files.write("ws/below/one.md", "");
+  harness run{policy_text(files_host("workspace = [\"ws\"]")), files.path()};
+  REQUIRE(run.start());
+  auto const name = (files.path() / "ws/below/one.md").string();
+  CHECK(found(run, {"**/*.md"}) == std::set{name});
+  CHECK(fs(run, "stat", name).code == "path_denied");
+}
+
 TEST_CASE("an extension knows its folders, and keeps what it stores from one start to the next") {
   workspace here;
   auto& run = here.run;
@@ -272,6 +282,38 @@ TEST_CASE("what an extension stores is bounded, to the byte") {
   REQUIRE(test_hosts::stop(run.host()));
   REQUIRE(test_hosts::start(run.host()));
   CHECK(fs(run, "writeFile", storage + "/d", text(1)).code == "limit_exceeded");
+}
+
+TEST_CASE("what an extension stores is bounded by whatever name it goes there") {
+  struct way {
+    std::string_view workspace, storage, state;
+  };
+  auto const by = GENERATE(way{"home", "home/link", "home/state"},
+                           way{"linked", "linked/state/storage/files", "home/state"},
+                           way{"home", "home/state/storage/files", "linked/state"});
+  CAPTURE(by.workspace, by.storage, by.state);
+  temporary_directory files;
+  std::filesystem::create_directory(files.path() / "home");
+  std::filesystem::create_directory_symlink("home", files.path() / "linked");
+  std::filesystem::create_directory_symlink("state/storage/files", files.path() / "home/link");
+  auto host = test_hosts::files_host_in(files.path() / by.workspace, "files");
+  host.limits.storage = 1000;
+  auto rules = policy_of({host});
+  rules.state_dir = files.path() / by.state;
+  harness run{rules};
+  REQUIRE(run.start());
+  auto const text = [](std::size_t size) { return std::string(size, 'x'); };
+  auto const stored = [&](std::string_view name) {
+    return (files.path() / by.storage / name).string();
+  };
+  CHECK(fs(run, "writeFile", "big", text(1001)).code.empty());
+  CHECK(fs(run, "writeFile", stored("a"), text(1001)).code == "limit_exceeded");
+  CHECK(fs(run, "copy", "big", stored("a")).code == "limit_exceeded");
+  CHECK(fs(run, "rename", "big", stored("a")).code == "limit_exceeded");
+  CHECK(fs(run, "writeFile", stored("a"), text(1000)).code.empty());
+  CHECK(fs(run, "writeFile", stored("b"), text(1)).code == "limit_exceeded");
+  CHECK(fs(run, "delete", stored("a")).code.empty());
+  CHECK(fs(run, "writeFile", stored("b"), text(1)).code.empty());
 }
 
 TEST_CASE("a file longer than a frame is not read") {

@@ -13,15 +13,9 @@
 #include <string>
 #include <vector>
 
-using bulkhead::testing::ran_command;
-using bulkhead::testing::run_command;
-using bulkhead::testing::temporary_directory;
+using namespace bulkhead::testing;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 class explained_policy {
 public:
@@ -46,10 +40,9 @@ deny = ["**/.git"]
   std::string path() const { return policy_.string(); }
   std::string below(std::string const& name) const { return (folder_.path() / name).string(); }
 
-  ran_command explain(std::vector<std::string> question, std::string const& host = "formatter") {
-    std::vector<std::string> words{BULKHEAD_TEST_COMMAND, "policy", "explain", path(), host};
-    words.insert(words.end(), question.begin(), question.end());
-    return run_command(words);
+  ran_command explain(std::vector<std::string> const& question,
+                      std::string const& host = "formatter") {
+    return run_bulkhead({"policy", "explain", path(), host}, question);
   }
 
 private:

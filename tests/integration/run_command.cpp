@@ -53,4 +53,12 @@ ran_command run_command(std::vector<std::string> const& words, std::string_view 
   return {code, read_whole(out), read_whole(err)};
 }
 
+ran_command run_bulkhead(std::vector<std::string> const& words,
+                         std::vector<std::string> const& more) {
+  std::vector<std::string> all{BULKHEAD_TEST_COMMAND};
+  all.insert(all.end(), words.begin(), words.end());
+  all.insert(all.end(), more.begin(), more.end());
+  return run_command(all);
+}
+
 } // namespace bulkhead::testing

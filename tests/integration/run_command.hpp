@@ -16,4 +16,12 @@ struct ran_command {
 /// Runs a program to its end, with `input` on its standard input. Throws where it can't be started.
 ran_command run_command(std::vector<std::string> const& words, std::string_view input = {});
 
+/// Runs bulkhead with these words and those.
+ran_command run_bulkhead(std::vector<std::string> const& words,
+                         std::vector<std::string> const& more = {});
+
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
 } // namespace bulkhead::testing

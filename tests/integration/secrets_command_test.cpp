@@ -5,7 +5,9 @@
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
+#include <bulkhead/platform/audit_file.hpp>
 
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <csignal>
@@ -15,7 +17,10 @@
 #include <string>
 #include <vector>
 
+using bulkhead::platform::audit_file;
+using bulkhead::testing::contains;
 using bulkhead::testing::ran_command;
+using bulkhead::testing::run_bulkhead;
 using bulkhead::testing::run_command;
 using bulkhead::testing::served_process;
 using bulkhead::testing::temporary_directory;
@@ -25,10 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto value = "correct-horse-battery-staple";
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 std::string content_of(fs::path const& file) {
   std::ifstream stream{file, std::ios::binary};
@@ -54,6 +55,11 @@ public:
   }
 
   fs::path vault() const { return folder_.path() / "state/vault"; }
+  fs::path audit_log() const { return folder_.path() / "state/audit.jsonl"; }
+
+  void replace_vault(std::string_view text) const {
+    std::ofstream{vault(), std::ios::binary | std::ios::trunc} << text;
+  }
 
   std::vector<std::string> words(std::string const& host,
                                  std::vector<std::string> const& given) const {
@@ -120,11 +126,80 @@ TEST_CASE("a secret is deleted by its key, and all of a host at once", "[command
 
   auto const missing = kept.on_one({"delete", "tokn"});
   CHECK(missing.exit_code == 1);
-  CHECK(missing.errors == "one: no secret \"tokn\" - did you mean \"token\"?\n");
+  CHECK(missing.errors.starts_with(
+      "one: no secret \"tokn\" - did you mean \"token\"? (file_not_found, 4017) - "));
   CHECK(kept.on_one({"delete", "token"}).output == "one: deleted \"token\" (vault)\n");
   CHECK(kept.on_one({"list"}).output == "a\nz\n");
   CHECK(kept.on_one({"delete", "--all"}).output == "one: deleted 2 secrets (vault)\n");
   CHECK(kept.on_one({"list"}).output.empty());
+}
+
+TEST_CASE("what is set or deleted is in the audit log, without its value", "[command]") {
+  kept_secrets const kept;
+  REQUIRE(kept.on_one({"set", "token"}, value).exit_code == 0);
+  REQUIRE(kept.on_one({"list"}).exit_code == 0);
+  REQUIRE(kept.on_one({"delete", "token"}).exit_code == 0);
+  REQUIRE(kept.on("two", {"delete", "--all"}).exit_code == 0);
+  kept.replace_vault("no vault");
+  REQUIRE(kept.on_one({"set", "other"}, value).exit_code == 1);
+
+  auto const log = content_of(kept.audit_log());
+  CAPTURE(log);
+  std::string_view rest = log;
+  struct expected {
+    std::string host, what, object, outcome;
+  };
+  for (auto const& each : std::vector<expected>{{"one", "secrets.set", "token", "allowed"},
+                                                {"one", "secrets.delete", "token", "allowed"},
+                                                {"two", "secrets.delete-all", "", "allowed"},
+                                                {"one", "secrets.set", "other", "allowed"},
+                                                {"one", "secrets.set", "other", "failed"}}) {
+    auto const line = "\"host\":\"" + each.host + "\",\"what\":\"" + each.what +
+                      "\",\"object\":\"" + each.object +
+                      "\",\"rule\":\"the operator (bulkhead secrets)\",\"outcome\":\"" +
+                      each.outcome + '"';
+    INFO(line);
+    auto const at = rest.find(line);
+    REQUIRE(at != std::string_view::npos);
+    rest.remove_prefix(at + line.size());
+  }
+  CHECK_FALSE(contains(rest, "the operator"));
+  CHECK(contains(rest, "vault_unusable"));
+  CHECK_FALSE(contains(log, value));
+  CHECK(run_bulkhead({"audit", "verify", kept.audit_log().string()}).exit_code == 0);
+}
+
+TEST_CASE("a backend that writes to the same audit log goes on behind what secrets recorded",
+          "[command]") {
+  kept_secrets const kept;
+  fs::create_directory(kept.audit_log().parent_path());
+  fs::permissions(kept.audit_log().parent_path(), fs::perms::owner_all);
+  auto backend = audit_file::open({kept.audit_log(), 1 << 30, 1}).value();
+  bulkhead::audit_record record;
+  record.what = "host.started";
+  backend.append(std::array{record}).value();
+  REQUIRE(kept.on_one({"set", "token"}, value).exit_code == 0);
+  record.what = "host.stopped";
+  backend.append(std::array{record}).value();
+
+  auto const log = content_of(kept.audit_log());
+  CHECK(log.find("host.started") < log.find("secrets.set"));
+  CHECK(log.find("secrets.set") < log.find("host.stopped"));
+  CHECK(run_bulkhead({"audit", "verify", kept.audit_log().string()}).exit_code == 0);
+}
+
+TEST_CASE("what can't be recorded is not changed where the policy requires the record",
+          "[command]") {
+  auto const required = GENERATE(true, false);
+  kept_secrets const kept{"passphrase_file = \"passphrase\"\n[audit]\nfile = \"none/log\"\n" +
+                          std::string{required ? "required = true\n" : ""}};
+  auto const set = kept.on_one({"set", "token"}, value);
+  CAPTURE(required, set.errors);
+  CHECK(contains(set.errors, "audit_file_unusable, 4610"));
+  CHECK(contains(set.errors, " - "));
+  CHECK(set.exit_code == (required ? 1 : 0));
+  CHECK(fs::exists(kept.vault()) != required);
+  CHECK(contains(set.errors, required ? "nothing was changed" : "warning: this is not in"));
 }
 
 TEST_CASE("secrets --json prints one object", "[command]") {

@@ -1,4 +1,5 @@
 #include "exit_code.hpp"
+#include "operator_audit.hpp"
 #include "output/json_text.hpp"
 #include "output/secret_input.hpp"
 #include "policy_host.hpp"
@@ -34,7 +35,9 @@ command_page const page{
     "  delete KEY    deletes one; exit code 1 where there is none\n"
     "  delete --all  deletes all of this host\n"
     "\n"
-    "A backend that is running may go on with the old value for its secrets.cache_ttl.",
+    "Each set and delete is recorded in the policy's audit log first, with the key and never with\n"
+    "the value. A backend that is running may write to the same log; it may go on with the old\n"
+    "value for its secrets.cache_ttl.",
     "bulkhead secrets policy.toml formatter set token < token.txt",
     "KEY"};
 
@@ -70,21 +73,24 @@ int list(kept_secrets const& kept) {
   return exit_done;
 }
 
-int set(kept_secrets const& kept, std::string const& key) {
+int set(kept_secrets const& kept, operator_audit& audit, std::string const& key) {
   auto const name = kept.named(key);
   // Before anybody types a secret for nothing.
   platform::check(name).value();
   auto const prompt = fmt::format("Value of {} for {}, then Enter (it is not shown): ", quote(key),
                                   kept.scope.host);
   auto const value = read_secret(platform::max_secret_value, prompt).value();
-  kept.store->set(name, value.view()).value();
+  audit.change(kept.scope.host, "secrets.set", key,
+               [&] { return kept.store->set(name, value.view()); });
   kept.print({{"key", key}, {"set", true}},
              fmt::format("{}: set {} ({})", kept.scope.host, quote(key), kept.store->kind()));
   return exit_done;
 }
 
-int remove_one(kept_secrets const& kept, std::string const& key) {
-  if (kept.store->remove(kept.named(key)).value()) {
+int remove_one(kept_secrets const& kept, operator_audit& audit, std::string const& key) {
+  auto const removed = audit.change(kept.scope.host, "secrets.delete", key,
+                                    [&] { return kept.store->remove(kept.named(key)); });
+  if (removed) {
     kept.print({{"deleted", 1}},
                fmt::format("{}: deleted {} ({})", kept.scope.host, quote(key), kept.store->kind()));
     return exit_done;
@@ -93,13 +99,14 @@ int remove_one(kept_secrets const& kept, std::string const& key) {
   std::vector<std::string_view> const known{keys.begin(), keys.end()};
   if (kept.as_json)
     kept.print({{"deleted", 0}}, {});
-  std::cerr << fmt::format("{}: no secret {}{}\n", kept.scope.host, quote(key),
-                           suggestion(key, known));
-  return exit_failed;
+  throw error{errc::file_not_found, "no secret " + quote(key) + suggestion(key, known),
+              "bulkhead secrets POLICY HOST list  shows the keys that there are"}
+      .with_host(kept.scope.host);
 }
 
-int remove_all(kept_secrets const& kept) {
-  auto const count = kept.store->remove_all(kept.scope).value();
+int remove_all(kept_secrets const& kept, operator_audit& audit) {
+  auto const count = audit.change(kept.scope.host, "secrets.delete-all", {},
+                                  [&] { return kept.store->remove_all(kept.scope); });
   kept.print({{"deleted", count}}, fmt::format("{}: deleted {} secret{} ({})", kept.scope.host,
                                                count, count == 1 ? "" : "s", kept.store->kind()));
   return exit_done;
@@ -161,9 +168,10 @@ int secrets_subcommand(arguments const& given) {
       open_secrets(rules, find_host(rules, line->operands[1]), line->options.contains("json"));
   if (asked.action == "list")
     return list(kept);
+  operator_audit audit{rules};
   if (asked.action == "set")
-    return set(kept, asked.key);
-  return asked.all ? remove_all(kept) : remove_one(kept, asked.key);
+    return set(kept, audit, asked.key);
+  return asked.all ? remove_all(kept, audit) : remove_one(kept, audit, asked.key);
 }
 
 } // namespace bulkhead::tool

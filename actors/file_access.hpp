@@ -1,0 +1,45 @@
+#pragma once
+
+#include <bulkhead/config/access_rules.hpp>
+#include <bulkhead/messages/error.hpp>
+#include <bulkhead/platform/beneath.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace bulkhead {
+
+/// A path below a folder.
+std::string path_below(std::string_view folder, std::string_view below);
+
+/// A folder of the policy's under both of its names. They differ where a symbolic link leads to it,
+/// and a rule may be about either.
+struct root_names {
+  std::string as_named; ///< by the policy
+  std::string real;     ///< without symbolic links
+};
+
+/// Whether a rule denies what was found below a root, by either name.
+bool is_denied(host_access const& access, path_action action, root_names const& root,
+               std::string_view relative);
+
+/// Whether the rules allow what was found below a root, by the policy's name for where it is, and
+/// none denies it by its real one.
+bool is_allowed(host_access const& access, path_action action, root_names const& root,
+                std::string_view relative);
+
+/// A folder of the policy's, opened, and the path below it that is asked for.
+struct rooted {
+  root_names root;
+  platform::folder folder;
+  std::string below;
+};
+
+/// Opens the folder that `root` names, in which `canonical` lies. Fails as platform::folder::open
+/// does. Blocks; any thread.
+result<rooted> open_root(std::string_view root, std::string_view canonical);
+
+/// The same with the outermost folder that a rule opens; path_denied where there is none.
+result<rooted> open_root(host_access const& access, std::string_view canonical);
+
+} // namespace bulkhead
