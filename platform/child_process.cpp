@@ -1,15 +1,14 @@
 #include <bulkhead/platform/child_process.hpp>
 
+#include <bulkhead/platform/pidfd.hpp>
+
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <poll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -22,62 +21,49 @@ namespace asio = boost::asio;
 /// with gigabytes to free.
 constexpr std::chrono::milliseconds kill_patience{5000};
 
-/// PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h, which Debian 12's headers don't have. Since Linux
-/// 6.9.
-constexpr unsigned to_process_group = 1u << 2;
+/// A process that leads its own process group, without a sandbox.
+class plain_process final : public process_source {
+public:
+  plain_process(pid_t pid, unique_fd descriptor) noexcept
+      : pid_{pid}
+      , descriptor_{std::move(descriptor)} {}
 
-bool send_signal(int pidfd, int number, unsigned flags) noexcept {
-  return ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, flags) == 0;
-}
+  pid_t pid() const noexcept override { return pid_; }
+  int descriptor() const noexcept override { return descriptor_.get(); }
 
-/// waitid(2) for one process by descriptor: 0, or the error number.
-int wait_by_descriptor(int pidfd, int options, siginfo_t& seen) noexcept {
-  int failed = 0;
-  do {
-    seen = {};
-    failed = ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &seen, options) == 0 ? 0 : errno;
-  } while (failed == EINTR);
-  return failed;
-}
-
-bool is_unreaped_child(int pidfd) noexcept {
-  siginfo_t seen;
-  return wait_by_descriptor(pidfd, WEXITED | WNOHANG | WNOWAIT, seen) == 0;
-}
-
-void kill_group(int pidfd, pid_t leader) noexcept {
-  if (send_signal(pidfd, SIGKILL, to_process_group) || errno == ESRCH)
-    return;
-  // Older kernels signal a group by number only. It is this group's as long as its leader is not
-  // reaped, dead or alive.
-  if (is_unreaped_child(pidfd))
-    ::kill(-leader, SIGKILL);
-}
-
-exit_status status_from(siginfo_t const& seen) noexcept {
-  switch (seen.si_code) {
-  case CLD_EXITED:
-    return {exit_kind::exited, seen.si_status, false};
-  case CLD_KILLED:
-    return {exit_kind::signaled, seen.si_status, false};
-  case CLD_DUMPED:
-    return {exit_kind::signaled, seen.si_status, true};
-  default:
-    return {};
+  /// Its group is killed while the number is still its own.
+  std::optional<exit_status> collect() noexcept override {
+    siginfo_t seen;
+    auto const failed = wait_by_descriptor(descriptor_.get(), WEXITED | WNOHANG | WNOWAIT, seen);
+    if (failed == 0 && seen.si_pid == 0)
+      return std::nullopt;
+    kill_tree();
+    auto const status = failed == 0 ? status_from(seen) : exit_status{};
+    wait_by_descriptor(descriptor_.get(), WEXITED | WNOHANG, seen);
+    return status;
   }
-}
+
+  bool signal(int number) noexcept override { return send_signal(descriptor_.get(), number); }
+  void kill_tree() noexcept override { kill_group(descriptor_.get(), pid_); }
+
+private:
+  pid_t pid_;
+  unique_fd descriptor_;
+};
 
 } // namespace
 
-/// What outlives a child_process that a handler destroys: the process's descriptor and those who
-/// wait for its end.
+/// What outlives a child_process that a handler destroys: the process and those who wait for its
+/// end.
 class child_process::life : public std::enable_shared_from_this<life> {
 public:
-  explicit life(parts started)
-      : parts_{std::move(started)} {}
+  life(std::unique_ptr<process_source> source, unique_fd output, unique_fd errors)
+      : source_{std::move(source)}
+      , output_{std::move(output)}
+      , errors_{std::move(errors)} {}
   life(life&&) = delete;
   ~life() {
-    // The descriptor is parts_'s to close.
+    // The descriptor is source_'s to close.
     if (watch_)
       watch_->release();
   }
@@ -94,13 +80,11 @@ public:
     });
   }
 
-  bool signal(int number) noexcept {
-    return is_running() && send_signal(parts_.descriptor.get(), number, 0);
-  }
+  bool signal(int number) noexcept { return is_running() && source_->signal(number); }
 
   void kill_tree() noexcept {
     if (is_running())
-      kill_group(parts_.descriptor.get(), parts_.pid);
+      source_->kill_tree();
   }
 
   void end_now() noexcept {
@@ -114,25 +98,28 @@ public:
       auto const left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
       if (left.count() <= 0)
         return;
-      pollfd ended{parts_.descriptor.get(), POLLIN, 0};
-      ::poll(&ended, 1, static_cast<int>(left.count()));
+      pollfd news{source_->descriptor(), POLLIN, 0};
+      ::poll(&news, 1, static_cast<int>(left.count()));
     }
   }
 
-  parts parts_;
+  std::unique_ptr<process_source> source_;
+  unique_fd output_;
+  unique_fd errors_;
   std::optional<exit_status> status_;
 
 private:
-  bool is_running() const noexcept { return parts_.descriptor && !status_; }
+  bool is_running() const noexcept { return source_->descriptor() >= 0 && !status_; }
 
   /// False where nothing will ever be seen, and the exit is settled as unknown.
   bool watch(asio::any_io_executor const& executor) {
     boost::system::error_code failed;
-    if (parts_.descriptor) {
+    auto const descriptor = source_->descriptor();
+    if (descriptor >= 0) {
       watch_.emplace(executor);
-      watch_->assign(parts_.descriptor.get(), failed);
+      watch_->assign(descriptor, failed);
     }
-    if (!parts_.descriptor || failed) {
+    if (descriptor < 0 || failed) {
       watch_.reset();
       end_now_keeping_handlers();
       return false;
@@ -163,19 +150,7 @@ private:
                        });
   }
 
-  /// Whether the process has ended; it then is reaped, and its group killed while the number was
-  /// still its own.
-  bool collect() noexcept {
-    auto const pidfd = parts_.descriptor.get();
-    siginfo_t seen;
-    auto const failed = wait_by_descriptor(pidfd, WEXITED | WNOHANG | WNOWAIT, seen);
-    if (failed == 0 && seen.si_pid == 0)
-      return false;
-    kill_group(pidfd, parts_.pid);
-    status_ = failed == 0 ? status_from(seen) : exit_status{};
-    wait_by_descriptor(pidfd, WEXITED | WNOHANG, seen);
-    return true;
-  }
+  bool collect() noexcept { return (status_ = source_->collect()).has_value(); }
 
   void answer() {
     auto const status = *status_;
@@ -191,23 +166,13 @@ private:
   std::vector<exit_handler> waiting_;
 };
 
-std::string to_string(exit_status const& status) {
-  switch (status.kind) {
-  case exit_kind::exited:
-    return "exit code " + std::to_string(status.value);
-  case exit_kind::signaled: {
-    auto const* const name = ::sigabbrev_np(status.value);
-    return "signal " + (name ? "SIG" + std::string{name} : std::to_string(status.value)) +
-           (status.core_dumped ? ", core dumped" : "");
-  }
-  case exit_kind::unknown:
-    break;
-  }
-  return "unknown exit status";
-}
-
 child_process::child_process(parts started)
-    : life_{std::make_shared<life>(std::move(started))} {}
+    : child_process{std::make_unique<plain_process>(started.pid, std::move(started.descriptor)),
+                    std::move(started.output), std::move(started.errors)} {}
+
+child_process::child_process(std::unique_ptr<process_source> source, unique_fd output,
+                             unique_fd errors)
+    : life_{std::make_shared<life>(std::move(source), std::move(output), std::move(errors))} {}
 
 child_process::child_process(child_process&&) noexcept = default;
 
@@ -223,15 +188,15 @@ child_process::~child_process() {
 }
 
 pid_t child_process::pid() const noexcept {
-  return life_->parts_.pid;
+  return life_->source_->pid();
 }
 
 unique_fd child_process::take_output() noexcept {
-  return std::move(life_->parts_.output);
+  return std::move(life_->output_);
 }
 
 unique_fd child_process::take_errors() noexcept {
-  return std::move(life_->parts_.errors);
+  return std::move(life_->errors_);
 }
 
 std::optional<exit_status> child_process::status() const noexcept {

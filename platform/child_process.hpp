@@ -1,41 +1,22 @@
 #pragma once
 
+#include <bulkhead/platform/exit_status.hpp>
+#include <bulkhead/platform/process_source.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <sys/types.h>
 
 namespace bulkhead::platform {
 
-/// How a process ended.
-enum class exit_kind : std::uint8_t {
-  exited,   ///< by itself, with an exit code
-  signaled, ///< by a signal
-  unknown,  ///< somebody else took its exit status, as when the embedding program ignores SIGCHLD
-};
-
-/// What is known of a process that ended.
-struct exit_status {
-  exit_kind kind = exit_kind::unknown;
-  int value = 0;            ///< the exit code (0-255) or the signal's number; 0 where unknown
-  bool core_dumped = false; ///< only with `signaled`
-
-  friend bool operator==(exit_status const&, exit_status const&) = default;
-};
-
-/// "exit code 3", "signal SIGSEGV, core dumped" or "unknown exit status".
-std::string to_string(exit_status const& status);
-
-/// A process that spawn() created and that leads its own session and process group. It is signalled
-/// and waited for by its descriptor, never by its number, so that no other process is ever hit;
-/// when it ends, and at the latest in the destructor, what is left of its group is killed and it is
-/// reaped. A process that left the group by itself is not reached: that takes a sandbox. Not
-/// thread-safe: everything runs on the thread of the executor that is passed to async_wait_exit().
+/// A process that spawn() or start_sandboxed() created. It is signalled and waited for by its
+/// descriptor, never by its number, so that no other process is ever hit; when it ends, and at the
+/// latest in the destructor, what is left of it is killed and it is reaped: its process group,
+/// which a process can leave by itself, or everything in its sandbox. Not thread-safe: everything
+/// runs on the thread of the executor that is passed to async_wait_exit().
 class child_process {
 public:
   /// Must not throw. May destroy the child_process.
@@ -52,6 +33,8 @@ public:
   };
 
   explicit child_process(parts started);
+  /// A process that is seen and ended in another way, with the read ends of its output.
+  child_process(std::unique_ptr<process_source> source, unique_fd output, unique_fd errors);
   child_process(child_process&&) noexcept;
   /// What was held before is treated as by the destructor.
   child_process& operator=(child_process&&) noexcept;
@@ -69,15 +52,15 @@ public:
   /// How it ended; nothing as long as no wait has seen it end.
   std::optional<exit_status> status() const noexcept;
 
-  /// Calls `handler` on `executor` when the process has ended, its group is killed and it is
+  /// Calls `handler` on `executor` when the process has ended, what was left is killed and it is
   /// reaped: well under a millisecond after its end, and never from inside this call. Any number of
   /// waits, also after the end; all with the same executor.
   void async_wait_exit(boost::asio::any_io_executor executor, exit_handler handler);
 
-  /// Sends a signal to the process alone. False where it has ended.
+  /// Sends a signal to the program alone. False where it has ended.
   bool signal(int number) noexcept;
-  /// Sends SIGKILL to the process and to everything in its group. The exit is then seen as any
-  /// other.
+  /// Sends SIGKILL to the process and to everything in its group or its sandbox. The exit is then
+  /// seen as any other.
   void kill_tree() noexcept;
 
 private:

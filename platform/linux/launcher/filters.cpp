@@ -1,0 +1,109 @@
+#include <bulkhead/platform/linux/launcher/filters.hpp>
+
+#include <bulkhead/platform/linux/launcher/report.hpp>
+
+#include <cstddef>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace bulkhead::launcher {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t architecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
+#else
+#error "the launcher's own filters know x86-64 and AArch64"
+#endif
+
+constexpr sock_filter statement(std::uint16_t code, std::uint32_t value) noexcept {
+  return {code, 0, 0, value};
+}
+constexpr sock_filter load(std::size_t offset) noexcept {
+  return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+}
+constexpr sock_filter give(std::uint32_t action) noexcept {
+  return statement(BPF_RET | BPF_K, action);
+}
+/// Goes on with the next instruction where the loaded value is this one, else `skip` further.
+constexpr sock_filter unless_equal(std::uint32_t value, std::uint8_t skip) noexcept {
+  return {BPF_JMP | BPF_JEQ | BPF_K, 0, skip, value};
+}
+
+constexpr auto load_architecture = load(offsetof(seccomp_data, arch));
+constexpr auto load_call = load(offsetof(seccomp_data, nr));
+/// The low half of the first argument: both architectures are little-endian.
+constexpr auto load_argument = load(offsetof(seccomp_data, args));
+constexpr auto allow = give(SECCOMP_RET_ALLOW);
+constexpr auto kill = give(SECCOMP_RET_KILL_PROCESS);
+constexpr auto refuse = give(SECCOMP_RET_ERRNO | EPERM);
+
+int install(sock_filter* instructions, std::size_t length) noexcept {
+  sock_fprog const program{static_cast<unsigned short>(length), instructions};
+  return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+} // namespace
+
+int keep_to_waiting() noexcept {
+  constexpr std::uint32_t calls[] = {SYS_ppoll,           SYS_read,          SYS_wait4,
+                                     SYS_sendmsg,         SYS_recvfrom,      SYS_sendto,
+                                     SYS_close,           SYS_clock_gettime, SYS_rt_sigreturn,
+                                     SYS_restart_syscall, SYS_exit_group};
+  constexpr auto count = sizeof calls / sizeof *calls;
+  static sock_filter program[4 + 2 * count];
+  auto* next = program;
+  *next++ = load_architecture;
+  *next++ = unless_equal(architecture, 1 + 2 * count);
+  *next++ = load_call;
+  for (auto const call : calls) {
+    *next++ = unless_equal(call, 1);
+    *next++ = allow;
+  }
+  *next++ = kill;
+  return install(program, sizeof program / sizeof *program);
+}
+
+int keep_signals_to_self() noexcept {
+  auto const self = static_cast<std::uint32_t>(::getpid());
+  sock_filter program[] = {
+      load_call,
+      // Their first argument is a process.
+      {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SYS_kill},
+      unless_equal(SYS_tgkill, 4),
+      load_argument,
+      unless_equal(self, 1),
+      allow,
+      refuse,
+      // These name a thread, or have other uses than raise() and abort().
+      unless_equal(SYS_tkill, 1),
+      refuse,
+      unless_equal(SYS_rt_sigqueueinfo, 1),
+      refuse,
+      unless_equal(SYS_rt_tgsigqueueinfo, 1),
+      refuse,
+      unless_equal(SYS_pidfd_send_signal, 1),
+      refuse,
+      allow,
+  };
+  return install(program, sizeof program / sizeof *program);
+}
+
+int install_program_filter() noexcept {
+  static sock_filter program[max_filter_length];
+  auto const size = ::pread(filter_file, program, sizeof program, 0);
+  if (size < 0)
+    return -1;
+  auto const bytes = static_cast<std::size_t>(size);
+  if (bytes == 0 || bytes % sizeof(sock_filter) != 0) {
+    errno = EBADMSG;
+    return -1;
+  }
+  return install(program, bytes / sizeof(sock_filter));
+}
+
+} // namespace bulkhead::launcher

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <bulkhead/platform/exit_status.hpp>
+
+#include <csignal>
+#include <sys/types.h>
+
+namespace bulkhead::platform {
+
+// Processes by descriptor (pidfd): never by number, which may be another process's by now. All of
+// it may be called by any thread.
+
+/// PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h, which Debian 12's headers don't have. Since Linux
+/// 6.9.
+inline constexpr unsigned to_process_group = 1u << 2;
+
+/// False with errno where it could not be sent.
+bool send_signal(int pidfd, int number, unsigned flags = 0) noexcept;
+
+/// waitid(2) for one child: 0, or the error number.
+int wait_by_descriptor(int pidfd, int options, siginfo_t& seen) noexcept;
+
+/// Sends SIGKILL to the process group that a child of ours leads; the child itself may have ended.
+void kill_group(int pidfd, pid_t leader) noexcept;
+
+/// What waitid() said of a process that ended.
+exit_status status_from(siginfo_t const& seen) noexcept;
+
+} // namespace bulkhead::platform
