@@ -300,6 +300,12 @@ void host_link::answer(Write write) {
     stream.flush_replies_soon(stream.outbound().size() - before);
 }
 
+void host_link::on_traffic(std::size_t in, std::size_t out) {
+  auto& counters = around_.record.counters;
+  counters.bytes_in.fetch_add(in, std::memory_order_relaxed);
+  counters.bytes_out.fetch_add(out, std::memory_order_relaxed);
+}
+
 // ---- what the host sends ----------------------------------------------------------------------
 
 bool host_link::on_frame(wire_stream& from, wire::envelope const& frame) {

@@ -115,6 +115,7 @@ private:
   void on_breach(wire_stream& from, errc what) override;
   void on_end(wire_stream& from) override;
   void on_sent(wire_stream& from) override;
+  void on_traffic(std::size_t in, std::size_t out) override;
 
   void on_reply(wire::message_kind kind, std::string_view base_type, wire::envelope const& frame);
   void on_request(wire::envelope const& frame);

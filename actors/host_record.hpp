@@ -25,6 +25,8 @@ public:
     std::atomic<std::uint64_t> received{0};
     std::atomic<std::uint64_t> denied{0};
     std::atomic<std::uint64_t> violations{0};
+    std::atomic<std::uint64_t> bytes_in{0};
+    std::atomic<std::uint64_t> bytes_out{0};
   } counters;
 
   /// A consistent copy.

@@ -3,6 +3,7 @@
 #include <bulkhead/config/manifest.hpp>
 #include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/run_directory.hpp>
+#include <bulkhead/platform/tree_digest.hpp>
 
 namespace bulkhead {
 namespace {
@@ -33,8 +34,25 @@ result<void> describe_extension(host_policy const& host, host_start& start) {
   return {};
 }
 
-result<void> describe_program(host_policy const& host, std::filesystem::path const& bootstrap,
-                              std::filesystem::path const& policy_folder, host_start& start) {
+/// Half of it is not the heap's: Buffers, code, stacks.
+std::string heap_limit(host_limits const& limits) {
+  return "--max-old-space-size=" + std::to_string((limits.memory >> 20) / 4 * 3);
+}
+
+std::vector<std::string> node_arguments(host_policy const& host,
+                                        std::filesystem::path const& bootstrap) {
+  std::vector<std::string> arguments;
+  if (host.sandbox.require != sandbox_tier::none) {
+    arguments.push_back(heap_limit(host.limits));
+    if (host.sandbox.strict_mode)
+      arguments.insert(arguments.end(), {"--disallow-code-generation-from-strings", "--no-addons"});
+  }
+  arguments.insert(arguments.end(), {bootstrap.string(), host.extension.string()});
+  return arguments;
+}
+
+result<void> describe_program(host_policy const& host, start_surroundings const& around,
+                              host_start& start) {
   auto& spec = start.spec;
   spec.environment = host.environment;
   auto const search_path = platform::environment_search_path();
@@ -43,32 +61,76 @@ result<void> describe_program(host_policy const& host, std::filesystem::path con
     if (!node)
       return node.error();
     spec.program = std::move(*node);
-    spec.arguments = {bootstrap.string(), host.extension.string()};
+    spec.arguments = node_arguments(host, around.bootstrap);
     return {};
   }
-  auto program = platform::resolve_program(host.command.front(), policy_folder, search_path);
+  auto program = platform::resolve_program(host.command.front(), around.policy_folder, search_path);
   if (!program)
     return program.error();
   spec.program = std::move(*program);
   spec.arguments.assign(host.command.begin() + 1, host.command.end());
-  spec.working_directory =
-      policy_folder; // so that a command's arguments mean what the policy's paths mean
+  // So that a command's arguments mean what the policy's paths mean.
+  spec.working_directory = around.policy_folder;
   return {};
+}
+
+/// The extension's files are as they were when their digest was written into the policy.
+result<void> verify_extension(host_policy const& host) {
+  auto const& pin = host.integrity.extension_sha256;
+  if (pin.empty())
+    return {};
+  auto const found = platform::digest_of_tree(host.extension);
+  if (!found)
+    return found.error();
+  if (auto const digest = platform::to_hex(found->digest); digest != pin)
+    return error{errc::integrity_mismatch,
+                 host.extension.string() + " has the digest " + digest + " and not " + pin};
+  return {};
+}
+
+platform::containment_spec containment_of(host_policy const& host, host_folders const& own,
+                                          host_start const& start) {
+  platform::containment_spec spec;
+  spec.host = host.id;
+  spec.least = host.sandbox.require;
+  spec.process = start.spec;
+  spec.program_pins = host.integrity.interpreter_sha256;
+  spec.is_node = host.runtime == host_runtime::node;
+  if (!host.extension.empty())
+    spec.readable.push_back(host.extension);
+  if (host.sandbox.file_write)
+    spec.writable = {own.storage, own.logs, own.temp};
+  spec.network = host.sandbox.network;
+  spec.processes = !spec.is_node || start.held.contains(permission::process_spawn);
+  spec.landlock = host.sandbox.landlock;
+  spec.filter = host.sandbox.seccomp;
+  auto const& limits = host.limits;
+  spec.bounds.memory = limits.memory;
+  spec.bounds.processes = limits.processes;
+  spec.bounds.cpu_percent = limits.cpu_percent;
+  spec.bounds.cpu_time = std::chrono::duration_cast<std::chrono::seconds>(limits.cpu_time);
+  spec.bounds.open_files = limits.open_files;
+  spec.bounds.file_size = limits.file_size;
+  return spec;
 }
 
 } // namespace
 
-result<host_start> prepare_host_start(host_policy const& host, host_folders const& own,
-                                      std::filesystem::path const& bootstrap,
-                                      std::filesystem::path const& policy_folder) {
+result<host_start> prepare_host_start(host_policy const& host, start_surroundings const& around) {
   host_start start;
   if (auto const described = describe_extension(host, start); !described)
     return described.error();
-  for (auto const* const folder : {&own.storage, &own.logs, &own.temp})
-    if (auto const made = platform::open_state_directory(*folder); !made)
+  if (auto const verified = verify_extension(host); !verified)
+    return verified.error();
+  for (auto const* const folder : {&around.own.storage, &around.own.logs, &around.own.temp})
+    if (auto const made = platform::open_host_folder(*folder); !made)
       return made.error();
-  if (auto const described = describe_program(host, bootstrap, policy_folder, start); !described)
+  if (auto const described = describe_program(host, around, start); !described)
     return described.error();
+  auto contained = around.containment.prepare(containment_of(host, around.own, start));
+  if (!contained)
+    return contained.error();
+  start.contained = std::move(*contained);
   return start;
 }
 

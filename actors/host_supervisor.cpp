@@ -1,7 +1,9 @@
 #include <bulkhead/actors/host_supervisor.hpp>
 
 #include <bulkhead/actors/caf_errors.hpp>
+#include <bulkhead/actors/host_exit.hpp>
 #include <bulkhead/actors/host_start.hpp>
+#include <bulkhead/actors/resource_monitor.hpp>
 #include <bulkhead/config/units.hpp>
 
 #include <caf/actor_cast.hpp>
@@ -27,8 +29,6 @@ constexpr auto exit_grace = 1s;
 /// A process that SIGKILL has not ended by then is stuck in the kernel, and nothing that we do will
 /// end it.
 constexpr auto kill_grace = 5s;
-/// Lines of output that a host's status shows: a stack trace and what led to it.
-constexpr std::size_t last_lines_cap = 20;
 
 /// How the life of one process ended. It has a constructor because g++ 12 destroys aggregates in a
 /// co_await twice (see task).
@@ -54,6 +54,14 @@ spdlog::logger& log_of(supervisor_ptr self) {
   return *self->state.around->runtime.log;
 }
 
+/// The number of the program; until it runs in its sandbox, of the launcher; 0 without either.
+pid_t pid_of(host_supervisor_state const& state) {
+  if (!state.process)
+    return 0;
+  auto const program = state.contained->launch().program;
+  return program != 0 ? program : state.process->pid();
+}
+
 // ---- the state machine ------------------------------------------------------------------------
 
 void publish(supervisor_ptr self, host_event_kind kind, host_state from, host_state to, reason why,
@@ -65,9 +73,11 @@ void publish(supervisor_ptr self, host_event_kind kind, host_state from, host_st
   event.why = why;
   event.detail = std::move(detail);
   event.host = self->state.around->policy.id;
-  event.pid = self->state.process ? self->state.process->pid() : 0;
+  event.pid = pid_of(self->state);
   event.restarts = self->state.budget->granted();
   event.when = std::chrono::system_clock::now();
+  if (to == host_state::Running && self->state.contained)
+    event.sandbox = self->state.contained->report();
   self->send(self->state.around->events, event_atom::value, std::move(event));
 }
 
@@ -93,7 +103,7 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail = 
     now.state = to;
     now.why = why;
     now.detail = detail;
-    now.pid = state.process ? state.process->pid() : 0;
+    now.pid = pid_of(state);
     now.restarts = state.budget->granted();
     if (to == host_state::Running)
       now.running_since = std::chrono::system_clock::now();
@@ -103,6 +113,8 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail = 
       now.last_end = why;
       now.last_end_detail = detail;
     }
+    if (to == host_state::Running)
+      now.sandbox = state.contained->report();
     if (to == host_state::Starting)
       now.commands.clear();
   });
@@ -171,16 +183,18 @@ task<bool> wait_for_exit(supervisor_ptr self, deadline by) {
   }
 }
 
-process_end end_of_exit(host_signal const& exited) {
-  return {exited.why, exited.detail, exited.code};
-}
-
-host_signal describe_exit(std::uint64_t generation, platform::exit_status const& status) {
-  auto const why = status.kind == platform::exit_kind::signaled ? reason::signal
-                   : status.kind == platform::exit_kind::exited && status.value == 0
-                       ? reason::clean_exit
-                       : reason::exit_code;
-  return {signal_kind::exited, generation, why, status.value, platform::to_string(status)};
+/// What the exit of the present process comes from.
+host_signal describe_exit(supervisor_ptr self, std::uint64_t generation,
+                          platform::exit_status const& status) {
+  auto const& state = self->state;
+  exit_facts facts{status, 0, state.contained->failure(), {}, state.around->policy.limits};
+  auto const lines = record_of(self).snapshot().last_lines;
+  facts.last_lines = lines;
+  if (state.contained->report().tier != sandbox_tier::none)
+    facts.oom_kills =
+        state.around->runtime.containment.measure({state.contained->probe()}).front().oom_kills;
+  auto const cause = cause_of(facts);
+  return {signal_kind::exited, generation, cause.why, cause.code, cause.detail};
 }
 
 /// Sends a signal to this actor from outside of it, for as long as it lives.
@@ -192,34 +206,16 @@ auto signal_sender(supervisor_ptr self) {
   };
 }
 
-void capture_output(supervisor_ptr self) {
-  auto& state = self->state;
-  auto const executor = state.around->runtime.on.context().get_executor();
-  auto const sink = [&](char const* stream) {
-    return [log = state.around->runtime.log, record = state.around->record,
-            id = state.around->policy.id, stream](std::string_view line) {
-      log->info("[{}] {}: {}", id, stream, line);
-      record->update([&](host_status& now) {
-        if (now.last_lines.size() >= last_lines_cap)
-          now.last_lines.erase(now.last_lines.begin());
-        now.last_lines.emplace_back(line);
-      });
-    };
-  };
-  state.output.emplace(executor, state.process->take_output(), sink("stdout"));
-  state.errors.emplace(executor, state.process->take_errors(), sink("stderr"));
-}
-
 /// Looks up what the start needs, off the loop's thread: it reads files.
 task<result<host_start>> prepare(supervisor_ptr self) {
   auto& runtime = self->state.around->runtime;
   auto const& host = self->state.around->policy;
-  auto look_up = [policy = host, own = folders_of(runtime.rules, host, runtime.place.path()),
-                  bootstrap = runtime.bootstrap,
-                  base = runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
-                                                    : runtime.rules.file.parent_path()] {
-    return prepare_host_start(policy, own, bootstrap, base);
-  };
+  auto look_up = [policy = host,
+                  with = start_surroundings{
+                      folders_of(runtime.rules, host, runtime.place.path()), runtime.bootstrap,
+                      runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
+                                                 : runtime.rules.file.parent_path(),
+                      runtime.containment}] { return prepare_host_start(policy, with); };
   auto start = co_await blocking(self, runtime.on.blocking_pool(), look_up);
   if (!start)
     co_return to_error(start.error());
@@ -234,6 +230,29 @@ void record_start(supervisor_ptr self, host_start const& start) {
   made.object = start.extension_id;
   made.rule = to_string(start.held);
   self->send(self->state.around->servants.audit, record_atom::value, audit_records{made});
+}
+
+void watch_usage(supervisor_ptr self) {
+  auto& state = self->state;
+  auto const& policy = state.around->policy;
+  auto const& counters = state.around->record->counters;
+  auto watched = std::make_shared<watched_host>();
+  watched->id = policy.id;
+  watched->generation = state.generation;
+  watched->limits = policy.limits;
+  watched->process = state.contained;
+  watched->record = state.around->record;
+  watched->tell = signal_sender(self);
+  watched->printed = state.output->printed();
+  if (policy.sandbox.file_write) {
+    auto const own =
+        folders_of(state.around->runtime.rules, policy, state.around->runtime.place.path());
+    watched->storage = {own.storage, own.logs, own.temp};
+  }
+  watched->operations_before = counters.received;
+  watched->bytes_in_before = counters.bytes_in;
+  watched->bytes_out_before = counters.bytes_out;
+  self->send(state.around->servants.monitor, watch_atom::value, std::move(watched));
 }
 
 /// Creates and connects the process. What goes wrong later comes as a signal.
@@ -251,17 +270,23 @@ result<void> launch(supervisor_ptr self, host_start start) {
       make_connection_setup(policy, runtime.place, generation, runtime.on.context().get_executor());
   if (auto const prepared = state.setup->prepare(start.spec); !prepared)
     return prepared.error();
-  auto process = platform::spawn(start.spec);
-  if (!process)
-    return process.error();
-  state.process = std::move(*process);
-
   auto const tell = signal_sender(self);
+  auto started = runtime.containment.start(
+      std::move(start.contained), std::move(start.spec), [tell, generation] {
+        tell({signal_kind::launched, generation, reason::none, 0, {}});
+      });
+  if (!started)
+    return started.error();
+  state.process = std::move(started->process);
+  state.contained = std::move(started->host);
+  state.output.emplace(runtime.on, *state.process, runtime.log, state.around->record, policy.id,
+                       policy.limits.output_rate);
+  // By this actor's own thread, so that what is known of the process is known still.
   state.process->async_wait_exit(runtime.on.context().get_executor(),
-                                 [tell, generation](platform::exit_status status) {
-                                   tell(describe_exit(generation, status));
+                                 [self, tell, generation](platform::exit_status status) {
+                                   tell(describe_exit(self, generation, status));
                                  });
-  capture_output(self);
+  watch_usage(self);
   self->send(state.around->servants.guard, grant_atom::value, policy.id, start.asked.to_bits());
   record_start(self, start);
   state.setup->connect(state.process->pid(), [tell, generation, link = state.around->link](
@@ -395,6 +420,16 @@ task<process_end> end_process(supervisor_ptr self, process_end end) {
   co_return end;
 }
 
+/// The process has ended by itself. One whose program never ran was never unhealthy.
+process_end end_by_exit(supervisor_ptr self, host_signal const& exited) {
+  process_end end{exited.why, exited.detail, exited.code};
+  end.started = exited.why != reason::sandbox_failure;
+  cut_off(self, end.why, end.detail);
+  if (end.started && !self->state.stop_requested)
+    enter(self, host_state::Unhealthy, end.why, end.detail);
+  return end;
+}
+
 /// The connection is closed: mostly because the process has ended, whose exit then says more.
 task<process_end> end_after_close(supervisor_ptr self) {
   auto const by = deadline{exit_grace};
@@ -404,11 +439,7 @@ task<process_end> end_after_close(supervisor_ptr self) {
       break;
     if (signal->what != signal_kind::exited)
       continue;
-    auto const end = end_of_exit(*signal);
-    cut_off(self, end.why, end.detail);
-    if (!self->state.stop_requested)
-      enter(self, host_state::Unhealthy, end.why, end.detail);
-    co_return end;
+    co_return end_by_exit(self, *signal);
   }
   co_return co_await end_process(
       self, {reason::connection_closed, std::string{describe(reason::connection_closed).sentence}});
@@ -425,11 +456,12 @@ task<process_end> run_process(supervisor_ptr self) {
     launched = start.error();
   if (!launched) {
     state.setup.reset();
-    process_end never_started{reason::launch_failed, launched.error().what()};
+    process_end never_started{reason_of_failed_start(launched.error().code()),
+                              launched.error().what()};
     never_started.started = false;
     co_return never_started;
   }
-  record_of(self).update([&](host_status& now) { now.pid = state.process->pid(); });
+  record_of(self).update([&](host_status& now) { now.pid = pid_of(state); });
   auto const start_by = deadline{state.around->policy.start_timeout};
   auto is_running = false;
   for (;;) {
@@ -450,16 +482,15 @@ task<process_end> run_process(supervisor_ptr self) {
       self->send(state.around->connection, open_atom::value);
       activate(self);
       break;
-    case signal_kind::exited: {
-      auto const end = end_of_exit(*signal);
-      cut_off(self, end.why, end.detail);
-      if (!state.stop_requested)
-        enter(self, host_state::Unhealthy, end.why, end.detail);
-      co_return end;
-    }
+    case signal_kind::exited:
+      co_return end_by_exit(self, *signal);
+    case signal_kind::launched:
+      record_of(self).update([&](host_status& now) { now.pid = pid_of(state); });
+      break;
     case signal_kind::end_of_stream:
       co_return co_await end_after_close(self);
     case signal_kind::violation:
+    case signal_kind::exceeded:
     case signal_kind::connect_failed:
       co_return co_await end_process(self, {signal->why, signal->detail});
     case signal_kind::stop:
@@ -510,6 +541,7 @@ task<void> live(supervisor_ptr self) {
   for (;;) {
     auto end = co_await run_process(self);
     state.process.reset();
+    self->send(state.around->servants.monitor, revoke_atom::value, state.around->policy.id);
     if (state.stop_requested)
       co_return enter(self, host_state::Stopped, reason::requested);
     auto const wait = decide_restart(self, end);

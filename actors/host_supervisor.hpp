@@ -3,12 +3,13 @@
 #include <bulkhead/actors/connection_setup.hpp>
 #include <bulkhead/actors/coroutine.hpp>
 #include <bulkhead/actors/host_link.hpp>
+#include <bulkhead/actors/host_output.hpp>
 #include <bulkhead/actors/host_record.hpp>
 #include <bulkhead/actors/restart_budget.hpp>
 #include <bulkhead/actors/runtime_surroundings.hpp>
 #include <bulkhead/messages/actor_interfaces.hpp>
-#include <bulkhead/platform/output_lines.hpp>
-#include <bulkhead/platform/process.hpp>
+#include <bulkhead/platform/child_process.hpp>
+#include <bulkhead/platform/containment.hpp>
 
 #include <caf/response_promise.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -29,6 +30,7 @@ struct host_servants {
   service_actor files;
   service_actor secrets;
   audit_log_actor audit;
+  resource_monitor_actor monitor;
 };
 
 /// What one supervisor works with; all of it outlives the actor.
@@ -62,8 +64,8 @@ struct host_supervisor_state {
   std::string extension_id;
   std::unique_ptr<connection_setup> setup;
   std::optional<platform::child_process> process;
-  std::optional<platform::output_reader> output;
-  std::optional<platform::output_reader> errors;
+  std::shared_ptr<platform::contained_host> contained; // what holds the process
+  std::optional<host_output> output;
 
   std::vector<caf::typed_response_promise<host_state>> starters;
   std::vector<caf::typed_response_promise<host_state>> stoppers;

@@ -154,6 +154,18 @@ void runtime::on_event(std::function<void(host_event const&)> subscriber) {
   core_->subscribe(std::move(subscriber));
 }
 
+void runtime::on_usage(std::function<void(usage_report const&)> subscriber) {
+  core_->subscribe_usage(std::move(subscriber));
+}
+
+resource_usage runtime::usage() const {
+  resource_usage sum;
+  for (auto const& host : core_->hosts)
+    if (auto const now = host->record->snapshot(); now.pid != 0)
+      sum += now.usage;
+  return sum;
+}
+
 boost::asio::io_context::executor_type runtime::loop_executor() const {
   return core_->on->context().get_executor();
 }

@@ -193,6 +193,12 @@ public:
   /// subscribe.
   void on_event(std::function<void(host_event const&)> subscriber);
 
+  /// Calls `subscriber` with what each host uses, each second and once more at the end of its
+  /// process, and with the sum over all hosts, whose name is empty; on the loop's thread.
+  void on_usage(std::function<void(usage_report const&)> subscriber);
+  /// What all hosts together use, as of the last second. Any thread.
+  resource_usage usage() const;
+
   /// Ends in order: refuses new requests, lets open ones go on for the policy's drain_timeout,
   /// stops all hosts. Completes with void(std::exception_ptr) once every process is gone.
   template <class Token>

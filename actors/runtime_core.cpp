@@ -8,10 +8,12 @@
 #include <bulkhead/actors/permission_guard.hpp>
 #include <bulkhead/actors/policy_secrets.hpp>
 #include <bulkhead/actors/rate_limiter.hpp>
+#include <bulkhead/actors/resource_monitor.hpp>
 #include <bulkhead/actors/runtime_supervisor.hpp>
 #include <bulkhead/actors/secret_store.hpp>
 #include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/embedded_file.hpp>
+#include <bulkhead/platform/ownership.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -27,26 +29,32 @@
 namespace bulkhead {
 namespace {
 
-/// Writes what a Node host runs into the runtime's own directory, which other users can't enter.
-/// The path of the script to run.
-result<std::filesystem::path> write_bootstrap(platform::run_directory const& place) {
+/// Writes what a Node host runs into a folder in the runtime's own directory, which other users
+/// can't enter.
+result<std::filesystem::path> write_scripts(platform::run_directory const& place) {
+  std::vector<std::pair<std::string_view, std::string_view>> files;
   for (auto const& file : platform::node_runtime_files())
-    if (auto const written = place.write_file(file.name, file.content); !written)
-      return written.error();
-  return place.path() / "bootstrap.js";
+    files.emplace_back(file.name, file.content);
+  return place.write_folder("node", files);
 }
 
-/// Nobody may believe to be contained who is not: load_policy() says so with line and column, this
-/// for a policy made in memory.
-policy contained_as_required(policy rules) {
+/// What load_policy() says with line and column, for a policy made in memory; and that nobody but
+/// its owner can have written the file.
+policy checked(policy rules) {
   for (auto const& host : rules.hosts)
-    if (host.require != sandbox_tier::none)
-      throw error{errc::sandbox_unavailable}.with_host(host.id);
+    if (host.sandbox.require != sandbox_tier::none && host.transport == host_transport::sockets)
+      throw error{errc::policy_conflict, "a contained host can't reach a socket by its path",
+                  "use  transport = \"socketpair\""}
+          .with_host(host.id);
+  if (!rules.file.empty())
+    platform::require_safe_path(rules.file).value();
   return rules;
 }
 
 host_servants spawn_servants(loop& on, policy const& what, platform::run_directory const& place,
-                             std::shared_ptr<spdlog::logger> const& log) {
+                             platform::containment const& containment,
+                             std::shared_ptr<spdlog::logger> const& log,
+                             std::function<void(usage_report const&)> publish_usage) {
   auto& system = on.system();
   auto const rules = access_rules::compile(what, place.path()).value();
   host_servants all;
@@ -61,6 +69,8 @@ host_servants spawn_servants(loop& on, policy const& what, platform::run_directo
   all.files = system.spawn(file_service, file_surroundings{on, log});
   all.secrets = system.spawn(secret_store, secret_surroundings{on, log, what.name, secrets_of(what),
                                                                what.secrets.cache_ttl});
+  all.monitor = system.spawn(resource_monitor,
+                             monitor_surroundings{on, containment, std::move(publish_usage)});
   return all;
 }
 
@@ -103,16 +113,20 @@ std::shared_ptr<spdlog::logger> make_logger(std::string const& level) {
 
 runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
     : owns_loop{given == nullptr}
-    , what{contained_as_required(std::move(rules))}
+    , what{checked(std::move(rules))}
     , log{wanted.logger ? std::move(wanted.logger) : make_logger(what.log_level)}
     , place{platform::run_directory::create(what.state_dir, what.name).value()}
+    , scripts{write_scripts(place).value()}
+    , containment{platform::containment::create(
+          {place.path().filename().string(), scripts, what.first_uid})}
     , on{given ? std::make_unique<loop>(*given, add_message_types)
                : std::make_unique<loop>(add_message_types)}
     , router{*on, log}
-    , surroundings{*on, what, log, router, place, write_bootstrap(place).value()}
+    , surroundings{*on, what, log, router, place, *containment, scripts / "bootstrap.js"}
     , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
-    , servants{spawn_servants(*on, what, place, log)}
+    , servants{spawn_servants(*on, what, place, *containment, log,
+                              [this](usage_report const& report) { publish_usage(report); })}
     , typed{on->system(), actor} {
   active_ = std::make_shared<policy const>(what);
   serve(router, servants);
@@ -230,6 +244,18 @@ void runtime_core::subscribe(std::function<void(host_event const&)> subscriber) 
                         [self = shared_from_this(), subscriber = std::move(subscriber)]() mutable {
                           self->subscribers_.push_back(std::move(subscriber));
                         });
+}
+
+void runtime_core::subscribe_usage(std::function<void(usage_report const&)> subscriber) {
+  boost::asio::dispatch(on->context(),
+                        [self = shared_from_this(), subscriber = std::move(subscriber)]() mutable {
+                          self->usage_subscribers_.push_back(std::move(subscriber));
+                        });
+}
+
+void runtime_core::publish_usage(usage_report const& report) {
+  for (std::size_t i = 0; i < usage_subscribers_.size(); ++i)
+    std::function{usage_subscribers_[i]}(report);
 }
 
 void runtime_core::publish(host_event const& event) {

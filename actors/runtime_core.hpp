@@ -60,12 +60,15 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
 
   /// Takes effect for events that come later.
   void subscribe(std::function<void(host_event const&)> subscriber);
+  void subscribe_usage(std::function<void(usage_report const&)> subscriber);
 
   bool const owns_loop;
   // In the order in which they need each other.
   policy what;
   std::shared_ptr<spdlog::logger> log;
   platform::run_directory place;
+  std::filesystem::path scripts; ///< the folder of what a Node host runs
+  std::unique_ptr<platform::containment> containment;
   std::unique_ptr<loop> on;
   request_router router;
   runtime_surroundings surroundings;
@@ -82,9 +85,12 @@ private:
   void send_submitted();
   void fail_later(submission call, errc code);
   void publish(host_event const& event);
+  void publish_usage(usage_report const& report);
 
-  std::vector<std::function<void(host_event const&)>> subscribers_; // the loop's thread only
-  mutable std::mutex mutex_;                                        // guards the following two
+  // The loop's thread only.
+  std::vector<std::function<void(host_event const&)>> subscribers_;
+  std::vector<std::function<void(usage_report const&)>> usage_subscribers_;
+  mutable std::mutex mutex_; // guards the following two
   std::shared_ptr<policy const> active_;
   std::vector<submission> submitted_;
   std::atomic<bool> stopped_{false}; // the actors have ended

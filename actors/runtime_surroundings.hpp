@@ -4,6 +4,7 @@
 #include <bulkhead/actors/request_router.hpp>
 #include <bulkhead/config/policy.hpp>
 #include <bulkhead/messages/actor_interfaces.hpp>
+#include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/run_directory.hpp>
 
 #include <spdlog/logger.h>
@@ -21,6 +22,7 @@ struct runtime_surroundings {
   std::shared_ptr<spdlog::logger> log;
   request_router& router;
   platform::run_directory& place;
+  platform::containment& containment;
   std::filesystem::path bootstrap; ///< the script that Node runs
   /// The loop's read buffer: as much as the kernel hands over in one read of a Unix socket by
   /// default.

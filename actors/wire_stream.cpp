@@ -89,6 +89,7 @@ bool wire_stream::read_once() {
   case platform::io_status::done:
     break;
   }
+  listener_->on_traffic(got.bytes, 0);
   std::optional<errc> broken;
   auto any_whole = false;
   auto const framing = decoder_.commit(got.bytes, [&](std::string_view body) {
@@ -181,6 +182,7 @@ void wire_stream::flush() {
       pending_.clear();
       return;
     }
+    listener_->on_traffic(0, sent.bytes);
     flying_.consume(sent.bytes);
   }
 }

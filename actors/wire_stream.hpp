@@ -38,6 +38,8 @@ public:
     virtual void on_end(wire_stream& from) = 0;
     /// The peer read some of what it had left unread.
     virtual void on_sent(wire_stream&) {}
+    /// So many bytes came from the kernel, or went to it.
+    virtual void on_traffic(std::size_t /*in*/, std::size_t /*out*/) {}
 
   protected:
     ~listener() = default;

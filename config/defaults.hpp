@@ -48,6 +48,21 @@ inline constexpr std::uint32_t request_burst = 100;
 /// What a language server's caches and an index take, and a fraction of any disk.
 inline constexpr std::size_t storage = 256u << 20;
 
+/// A language server with a large project fits, a leak does not go on for long.
+inline constexpr std::size_t memory = 512u << 20;
+/// Half a core leaves the machine to the backend, whatever an extension does.
+inline constexpr std::uint32_t cpu_percent = 50;
+/// Node starts with eleven threads; twenty more are room for its workers.
+inline constexpr std::uint32_t processes = 32;
+/// Node itself needs twenty; a language server's open documents and watches fit.
+inline constexpr std::uint32_t open_files = 256;
+/// As much as it may store.
+inline constexpr std::size_t file_size = storage;
+/// Thousands of lines a second: more than anybody reads, less than fills a disk in an hour.
+inline constexpr std::size_t output_rate = 1u << 20;
+/// In the range 65536 to 524287, which systemd's list of uids and Debian's policy leave to nobody.
+inline constexpr std::uint32_t first_uid = 70001;
+
 /// Long enough to spare the keyring a burst of requests, short enough that a secret which was
 /// changed elsewhere is soon seen.
 inline constexpr milliseconds secret_cache_ttl = 5min;

@@ -66,6 +66,32 @@ struct host_limits {
   std::size_t frame = defaults::frame;         ///< bytes of one frame, without its length prefix
   std::size_t storage = defaults::storage; ///< bytes in its storage, logs and temp folders together
   std::size_t fs_operations = 0;           ///< brokered operations of one process; 0: no limit
+
+  // Of the process and all that it starts, together.
+  std::size_t memory = defaults::memory;             ///< bytes
+  std::uint32_t cpu_percent = defaults::cpu_percent; ///< of one core; 0: no limit
+  std::chrono::milliseconds cpu_time{0};             ///< in whole seconds; 0: no limit
+  std::uint32_t processes = defaults::processes;     ///< threads count as well
+  std::size_t output_rate = defaults::output_rate;   ///< bytes a second of both streams
+  // Of each process.
+  std::uint32_t open_files = defaults::open_files;
+  std::size_t file_size = defaults::file_size; ///< bytes
+};
+
+/// How the process of a host is contained.
+struct sandbox_policy {
+  sandbox_tier require = sandbox_tier::strong; ///< it does not start with less
+  bool network = false;                        ///< whether it may open sockets itself
+  bool file_write = false; ///< whether it may write its storage, logs and temp folders itself
+  bool strict_mode = true; ///< no code from strings
+  bool landlock = true;
+  std::filesystem::path seccomp; ///< a filter's file; empty: the one that goes with the runtime
+};
+
+/// What has to be as it was when somebody looked. Digests are SHA-256 in lower-case hexadecimal.
+struct integrity_policy {
+  std::vector<std::string> interpreter_sha256; ///< any of them; empty: any interpreter
+  std::string extension_sha256;                ///< empty: any
 };
 
 /// Where in the policy file a grant stands.
@@ -94,7 +120,8 @@ struct host_policy {
   filesystem_policy filesystem;
   rate_limit_policy rate_limit;
   host_limits limits;
-  sandbox_tier require = sandbox_tier::strong;
+  sandbox_policy sandbox;
+  integrity_policy integrity;
 };
 
 enum class secret_backend_kind : std::uint8_t { automatic, secret_service, vault, memory };
@@ -128,6 +155,8 @@ struct policy {
   std::filesystem::path state_dir; ///< absolute
   std::string log_level = "info";
   std::chrono::milliseconds drain_timeout = defaults::drain_timeout;
+  std::uint32_t first_uid =
+      defaults::first_uid; ///< where root starts hosts under uids of their own
   std::vector<host_policy> hosts;
   /// Requests that the embedder handles: the permission that each type needs. A type that is not
   /// here is denied.

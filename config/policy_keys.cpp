@@ -54,6 +54,17 @@ constexpr int largest_exit_code = 255;
 /// More than a connection carries: as good as no limit.
 constexpr std::uint32_t highest_rate = 10'000'000;
 constexpr std::size_t most_operations = std::size_t{1} << 40;
+constexpr std::size_t smallest_memory = std::size_t{4} << 20;
+constexpr std::uint32_t largest_cpu_percent = 100 * 1024;
+constexpr auto longest_cpu_time = 24h * 365;
+constexpr std::uint32_t most_processes = 1u << 22; // the kernel's own
+/// The three streams, the channel, and what a dynamic loader opens.
+constexpr std::uint32_t least_open_files = 8;
+constexpr std::uint32_t most_open_files = 1u << 20;
+constexpr std::size_t smallest_output_rate = 1024;
+/// No user of the system's own; and Linux has no uid of all ones.
+constexpr std::uint32_t least_uid = 1000;
+constexpr std::uint32_t most_uid = 4'000'000'000;
 constexpr std::size_t largest_storage = std::size_t{1} << 50;
 /// Below it a log would rotate with every group of records.
 constexpr std::size_t smallest_rotation = 64 * 1024;
@@ -80,6 +91,9 @@ constexpr key table[] = {
     {"runtime.drain_timeout", time{in_file<&policy::drain_timeout>, shortest, longest},
      "On shutdown: how long open requests may go on before the hosts are stopped",
      "answers that come at all come within seconds, and who stops a service waits for it"},
+    {"runtime.first_uid", count<std::uint32_t>{in_file<&policy::first_uid>, least_uid, most_uid},
+     "Started by root, each host runs under a uid of its own, from this one up",
+     "no system hands out uids from 65536 to 524287"},
     {"hosts.*.extension", path{in_host<&host_policy::extension>},
      "A folder with package.json, or a single .js, .mjs or .cjs file; a node host needs it",
      "nothing runs that is not named"},
@@ -186,13 +200,33 @@ constexpr key table[] = {
      time{in_host<&host_policy::stop, &stop_policy::term_timeout>, shortest, longest},
      "Time between SIGTERM and SIGKILL",
      "as systemd and Kubernetes users know it, shortened for interactive use"},
-    {"hosts.*.limits.memory", planned{}, "Memory of the host and all its processes", ""},
-    {"hosts.*.limits.cpu_percent", planned{}, "Share of one core", ""},
-    {"hosts.*.limits.cpu_time", planned{}, "CPU time in total", ""},
+    {"hosts.*.limits.memory",
+     size{in_host<&host_policy::limits, &host_limits::memory>, smallest_memory, largest_storage},
+     "Memory of all its processes together, files in its /tmp included; Node needs 64MiB",
+     "a language server with a large project fits, a leak does not go on for long"},
+    {"hosts.*.limits.cpu_percent",
+     count<std::uint32_t>{in_host<&host_policy::limits, &host_limits::cpu_percent>, 0,
+                          largest_cpu_percent},
+     "The share of one core that all its processes have together; 0 is no limit",
+     "half a core leaves the machine to the backend"},
+    {"hosts.*.limits.cpu_time",
+     time{in_host<&host_policy::limits, &host_limits::cpu_time>, 0ms, longest_cpu_time},
+     "CPU time in total from one start to the next, in whole seconds; \"0s\" is no limit",
+     "a service runs for as long as it is wanted"},
     {"hosts.*.limits.request_time", planned{}, "Time of one request before its host is hung", ""},
-    {"hosts.*.limits.processes", planned{}, "Processes at a time", ""},
-    {"hosts.*.limits.open_files", planned{}, "Open files at a time", ""},
-    {"hosts.*.limits.file_size", planned{}, "Size of a file that it writes", ""},
+    {"hosts.*.limits.processes",
+     count<std::uint32_t>{in_host<&host_policy::limits, &host_limits::processes>, 1,
+                          most_processes},
+     "Processes at a time, each with all its threads counted; Node needs 11",
+     "Node starts with eleven threads; twenty more are room for its workers"},
+    {"hosts.*.limits.open_files",
+     count<std::uint32_t>{in_host<&host_policy::limits, &host_limits::open_files>, least_open_files,
+                          most_open_files},
+     "Open files of each process at a time; Node needs 20",
+     "a language server's open documents and watches fit"},
+    {"hosts.*.limits.file_size",
+     size{in_host<&host_policy::limits, &host_limits::file_size>, 0, largest_storage},
+     "Bytes of any file that it writes itself", "as much as it may store"},
     {"hosts.*.limits.storage",
      size{in_host<&host_policy::limits, &host_limits::storage>, 0, largest_storage},
      "Bytes that it may keep in its storage, logs and temp folders together",
@@ -203,7 +237,13 @@ constexpr key table[] = {
      "File operations that it may ask for from one start to the next; 0 is no limit",
      "the rate limit bounds them in time already"},
     {"hosts.*.limits.network_requests", planned{}, "Brokered network requests in total", ""},
-    {"hosts.*.limits.output_rate", planned{}, "Bytes a second of stdout and stderr", ""},
+    {"hosts.*.limits.output_rate",
+     size{in_host<&host_policy::limits, &host_limits::output_rate>, smallest_output_rate,
+          largest_storage},
+     "Bytes a second of stdout and stderr together, as a mean over ten seconds; past it the host "
+     "is "
+     "ended",
+     "more than anybody reads, less than fills a disk in an hour"},
     {"hosts.*.limits.in_flight",
      count<std::size_t>{in_host<&host_policy::limits, &host_limits::in_flight>, 1, most_in_flight},
      "Open requests in each direction; one more is refused",
@@ -211,17 +251,38 @@ constexpr key table[] = {
     {"hosts.*.limits.frame",
      size{in_host<&host_policy::limits, &host_limits::frame>, smallest_frame, defaults::frame},
      "Bytes of one frame, without its length prefix", "the wire protocol's own limit"},
-    {"hosts.*.sandbox.require", enumerated<in_host<&host_policy::require>>(tiers),
-     "The least containment with which the host may start. This version can't contain a host: only "
-     "\"none\" loads, and has to be written",
+    {"hosts.*.sandbox.require",
+     enumerated<in_host<&host_policy::sandbox, &sandbox_policy::require>>(tiers),
+     "The least containment with which the host may start: with \"basic\" it has what the machine "
+     "offers, with \"none\" it is a plain process that can do what its user can",
      "nobody may believe to be contained who is not"},
-    {"hosts.*.sandbox.network", planned{}, "Whether it may reach the network itself", ""},
-    {"hosts.*.sandbox.file_write", planned{}, "Whether it may write files itself", ""},
-    {"hosts.*.sandbox.strict_mode", planned{}, "No eval and no Function from strings", ""},
-    {"hosts.*.sandbox.landlock", planned{}, "Whether Landlock guards its paths", ""},
-    {"hosts.*.sandbox.seccomp", planned{}, "The filter of system calls", ""},
-    {"hosts.*.integrity.interpreter_sha256", planned{}, "The interpreters that may run it", ""},
-    {"hosts.*.integrity.extension_sha256", planned{}, "The hash of its files", ""},
+    {"hosts.*.sandbox.network", flag{in_host<&host_policy::sandbox, &sandbox_policy::network>},
+     "Whether it may open sockets itself, and reach what this machine reaches",
+     "what it needs goes through the backend, which can see and limit it"},
+    {"hosts.*.sandbox.file_write",
+     flag{in_host<&host_policy::sandbox, &sandbox_policy::file_write>},
+     "Whether it may write its storage, logs and temp folders itself and not through the backend "
+     "only",
+     "what goes through the backend is counted to the byte"},
+    {"hosts.*.sandbox.strict_mode",
+     flag{in_host<&host_policy::sandbox, &sandbox_policy::strict_mode>},
+     "Whether Node makes no code from strings (eval, Function) and loads no native addons",
+     "code that was not there when the extension was looked at is the first thing an attack needs"},
+    {"hosts.*.sandbox.landlock", flag{in_host<&host_policy::sandbox, &sandbox_policy::landlock>},
+     "Whether Landlock guards its files on top of the namespaces; \"basic\" can't do without",
+     "a second lock of another make"},
+    {"hosts.*.sandbox.seccomp", filter{in_host<&host_policy::sandbox, &sandbox_policy::seccomp>},
+     "The filter of system calls: \"default\" is the one that goes with the runtime, else a file "
+     "with a BPF program",
+     "each call that is allowed was seen to be needed"},
+    {"hosts.*.integrity.interpreter_sha256",
+     digests{in_host<&host_policy::integrity, &integrity_policy::interpreter_sha256>},
+     "The interpreters, or commands, that may run; empty is any. See bulkhead integrity",
+     "a pin that nobody renews stops a service at the next update of the system"},
+    {"hosts.*.integrity.extension_sha256",
+     digest{in_host<&host_policy::integrity, &integrity_policy::extension_sha256>},
+     "The digest of the extension's files; empty is any. See bulkhead integrity",
+     "who writes an extension changes it all day"},
     {"requests", requests{in_file<&policy::requests>},
      "Requests that the embedder handles: type = permission that it needs. Other types are denied",
      "nothing is allowed unless it is written"},
@@ -345,6 +406,9 @@ std::string_view type_of(key const& k) {
                         [](rates) -> std::string_view { return "table of whole numbers"; },
                         [](environment) -> std::string_view { return "table of strings"; },
                         [](requests) -> std::string_view { return "table of permissions"; },
+                        [](digest) -> std::string_view { return "SHA-256"; },
+                        [](digests) -> std::string_view { return "list of SHA-256"; },
+                        [](filter) -> std::string_view { return "\"default\" or a path"; },
                         [](planned) -> std::string_view { return "planned"; },
                     },
                     k.takes);
@@ -426,6 +490,11 @@ std::string value_of(key const& k, draft& in) {
           },
           [&](requests r) {
             return table_text(r.of(in), [](permission p) { return quoted(to_string(p)); });
+          },
+          [&](digest d) { return unless_empty(d.of(in)); },
+          [&](digests d) { return list_text(d.of(in), quoted); },
+          [&](filter f) {
+            return in_quotes(f.of(in).empty() ? std::string{default_filter} : f.of(in).string());
           },
           [](planned) { return std::string{}; },
       },

@@ -113,12 +113,28 @@ struct requests {
   slot<std::map<std::string, permission, std::less<>>> of;
 };
 
+/// SHA-256 in hexadecimal: one, or none as "".
+struct digest {
+  slot<std::string> of;
+};
+
+struct digests {
+  slot<std::vector<std::string>> of;
+};
+
+/// A file, or "default" for none.
+inline constexpr std::string_view default_filter = "default";
+struct filter {
+  slot<std::filesystem::path> of;
+};
+
 /// A key of a later feature: known, and refused where it is written.
 struct planned {};
 
-using value = std::variant<flag, choice, name, path, time, size, count<std::uint32_t>,
-                           count<std::size_t>, fraction, exit_codes, command, permissions, folders,
-                           patterns, rates, environment, requests, planned>;
+using value =
+    std::variant<flag, choice, name, path, time, size, count<std::uint32_t>, count<std::size_t>,
+                 fraction, exit_codes, command, permissions, folders, patterns, rates, environment,
+                 requests, digest, digests, filter, planned>;
 
 /// One key. In a path, `hosts.*` stands for every host and for [defaults].
 struct key {
@@ -158,6 +174,8 @@ std::string value_of(key const& k, draft& in);
 /// digit.
 bool valid_name(std::string_view text) noexcept;
 inline constexpr std::string_view name_pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
+inline constexpr std::size_t digest_size = 64;
+inline constexpr std::string_view digest_pattern = "^[0-9a-f]{64}$";
 inline constexpr std::string_view name_rule =
     "1 to 64 of A-Z a-z 0-9 _ . - that start with a letter or a digit";
 

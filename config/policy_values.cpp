@@ -288,6 +288,45 @@ public:
     return good;
   }
 
+  bool operator()(keys::digest d) {
+    auto const* text = node_.as_string();
+    if (text == nullptr)
+      return wrong_type("a SHA-256 in a string");
+    if (!text->get().empty() && !is_digest(text->get(), node_))
+      return false;
+    d.of(into_.draft) = text->get();
+    return true;
+  }
+
+  bool operator()(keys::digests d) {
+    std::vector<std::string> all;
+    bool const good = for_each_element("a list of SHA-256", [&](toml::node const& element) {
+      auto const* text = element.as_string();
+      if (text == nullptr)
+        return wrong_element(element, "a SHA-256");
+      if (!is_digest(text->get(), element))
+        return false;
+      all.push_back(text->get());
+      return true;
+    });
+    if (good)
+      d.of(into_.draft) = std::move(all);
+    return good;
+  }
+
+  bool operator()(keys::filter f) {
+    auto const* text = node_.as_string();
+    if (text == nullptr)
+      return wrong_type("\"default\" or a path in a string");
+    if (!is_usable(text->get(), node_, shown_))
+      return false;
+    if (text->get() == keys::default_filter)
+      f.of(into_.draft).clear();
+    else
+      f.of(into_.draft) = resolved(into_.base, text->get());
+    return true;
+  }
+
   bool operator()(keys::rates r) {
     return for_each_entry("a table of numbers", [&](toml::key const& type, toml::node const& node) {
       if (type.str().empty() || type.str().size() > longest_request_type)
@@ -400,6 +439,14 @@ private:
     if (has_nul(text))
       return fail(errc::policy_out_of_range, what + " has a NUL character", at);
     return true;
+  }
+
+  bool is_digest(std::string_view text, toml::node const& at) {
+    auto const hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    if (text.size() == keys::digest_size && std::ranges::all_of(text, hex))
+      return true;
+    return fail(errc::policy_out_of_range,
+                shown_ + " has " + quote(text) + " - a SHA-256 is 64 of 0-9 a-f", at);
   }
 
   /// The number as it stands in the file, but for its notation.

@@ -88,6 +88,11 @@ object shape_of(keys::key const& row) {
           [](keys::requests) -> object {
             return {{"type", "object"}, {"additionalProperties", reference_to("permission")}};
           },
+          [](keys::digest) { return text_like("^([0-9a-f]{64})?$"); },
+          [](keys::digests) { return list_of(text_like(std::string{keys::digest_pattern})); },
+          [](keys::filter) -> object {
+            return {{"type", "string"}, {"minLength", 1}};
+          },
           [](keys::planned) -> object {
             return {{"not", object{}}};
           },

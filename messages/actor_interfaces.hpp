@@ -19,11 +19,14 @@ namespace bulkhead {
 
 class access_rules;
 class inbound_call;
+struct watched_host;
 
 /// What a policy says about what hosts may ask for (config/access_rules.hpp).
 using access_rules_ptr = std::shared_ptr<access_rules const>;
 /// An admitted request on its way to the service that answers it (actors/inbound_call.hpp).
 using inbound_call_ptr = std::shared_ptr<inbound_call>;
+/// A process whose use of resources is watched (actors/resource_monitor.hpp).
+using watched_host_ptr = std::shared_ptr<watched_host>;
 using audit_records = std::vector<audit_record>;
 
 using start_atom = caf::atom_constant<caf::atom("start")>;
@@ -40,6 +43,7 @@ using serve_atom = caf::atom_constant<caf::atom("serve")>;
 using record_atom = caf::atom_constant<caf::atom("record")>;
 using grant_atom = caf::atom_constant<caf::atom("grant")>;
 using revoke_atom = caf::atom_constant<caf::atom("revoke")>;
+using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using event_atom = caf::atom_constant<caf::atom("event")>;
 using subscribe_atom = caf::atom_constant<caf::atom("subscribe")>;
 using find_atom = caf::atom_constant<caf::atom("find")>;
@@ -53,6 +57,8 @@ struct host_signal {
     violation,     ///< the violation budget is spent; `code` is the errc
     end_of_stream, ///< the host closed its connection, or it broke
     exited,        ///< the process ended; `why` and `code` say how
+    launched,      ///< its launch has come further
+    exceeded,      ///< it passed a limit; `why` and `detail` say which
     activated, ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was
                ///< not
     deactivated,    ///< deactivate-extension was answered, or can't be
@@ -105,6 +111,11 @@ using audit_log_actor = caf::typed_actor<
     caf::reacts_to<record_atom, audit_records>,
     caf::reacts_to<admit_atom, inbound_batch_ptr, audit_records, ipc_connection_actor>>;
 
+/// Looks at what every host uses, each second, and tells its supervisor where that is too much.
+/// `watch` begins with a process, `revoke` ends with it.
+using resource_monitor_actor = caf::typed_actor<caf::reacts_to<watch_atom, watched_host_ptr>,
+                                                caf::reacts_to<revoke_atom, std::string>>;
+
 /// Answers requests of the types that it serves; `revoke` ends what it holds for a host.
 using service_actor = caf::typed_actor<caf::reacts_to<serve_atom, inbound_call_ptr>,
                                        caf::reacts_to<revoke_atom, std::string>>;
@@ -127,20 +138,38 @@ typename Inspector::result_type inspect(Inspector& f, host_signal& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, sandbox_report::layer& x) {
+  return f(caf::meta::type_name("bulkhead::sandbox_layer"), x.name, x.holds, x.detail);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, sandbox_report& x) {
+  return f(caf::meta::type_name("bulkhead::sandbox_report"), x.tier, x.layers);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, resource_usage& x) {
+  return f(caf::meta::type_name("bulkhead::resource_usage"), x.memory, x.memory_peak, x.cpu_time,
+           x.cpu_percent, x.processes, x.descriptors, x.oom_kills, x.operations, x.bytes_in,
+           x.bytes_out);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_event& x) {
   return f(caf::meta::type_name("bulkhead::host_event"), x.kind, x.host, x.from, x.to, x.why,
-           x.detail, x.pid, x.restarts, x.when);
+           x.detail, x.pid, x.restarts, x.when, x.sandbox);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_status& x) {
   return f(caf::meta::type_name("bulkhead::host_status"), x.host, x.state, x.why, x.detail, x.pid,
            x.restarts, x.running_since, x.requests, x.failed, x.received, x.denied, x.violations,
-           x.last_end, x.last_end_detail, x.commands, x.last_lines);
+           x.last_end, x.last_end_detail, x.sandbox, x.usage, x.commands, x.last_lines);
 }
 
 } // namespace bulkhead
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::access_rules_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::inbound_call_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::watched_host_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::audit_records)

@@ -2,6 +2,8 @@
 
 #include <bulkhead/messages/host_state.hpp>
 #include <bulkhead/messages/reason.hpp>
+#include <bulkhead/messages/resource_usage.hpp>
+#include <bulkhead/messages/sandbox.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -32,6 +34,8 @@ struct host_event {
   /// Restarts since the host was last started explicitly.
   std::uint32_t restarts = 0;
   std::chrono::system_clock::time_point when;
+  /// With Running: what contains the process. Else empty.
+  sandbox_report sandbox;
 };
 
 /// `formatter: Running -> Unhealthy (exit_code: exit code 3)`.
@@ -55,6 +59,8 @@ struct host_status {
   /// Why the last process ended, and how; none until one has.
   reason last_end = reason::none;
   std::string last_end_detail;
+  sandbox_report sandbox; ///< what contains the present process, or contained the last one
+  resource_usage usage; ///< of the present process, as of the last second; of the last one, in all
   std::vector<std::string> commands;   ///< registered by the extension
   std::vector<std::string> last_lines; ///< of its output, oldest first, at most 20
 };

@@ -174,10 +174,12 @@ void line_splitter::deliver(line_sink const& sink) {
 /// What outlives an output_reader that its own sink destroys.
 class output_reader::stream : public std::enable_shared_from_this<stream> {
 public:
-  stream(asio::any_io_executor executor, line_sink sink, end_handler on_end)
+  stream(asio::any_io_executor executor, line_sink sink, end_handler on_end,
+         std::shared_ptr<std::uint64_t> counter)
       : pipe_{std::move(executor)}
       , sink_{std::move(sink)}
-      , on_end_{std::move(on_end)} {}
+      , on_end_{std::move(on_end)}
+      , counter_{std::move(counter)} {}
 
   void start(unique_fd pipe) {
     boost::system::error_code failed;
@@ -214,6 +216,8 @@ private:
   void received(boost::system::error_code failed, std::size_t size) {
     if (closed_)
       return;
+    if (counter_)
+      *counter_ += size;
     lines_.feed({buffer_.data(), size}, guarded());
     if (closed_)
       return;
@@ -243,14 +247,16 @@ private:
   asio::posix::stream_descriptor pipe_;
   line_sink sink_;
   end_handler on_end_;
+  std::shared_ptr<std::uint64_t> counter_;
   line_splitter lines_;
   bool closed_ = false;
   std::array<char, bytes_per_turn> buffer_;
 };
 
 output_reader::output_reader(asio::any_io_executor executor, unique_fd pipe, line_sink sink,
-                             end_handler on_end)
-    : stream_{std::make_shared<stream>(std::move(executor), std::move(sink), std::move(on_end))} {
+                             end_handler on_end, std::shared_ptr<std::uint64_t> counter)
+    : stream_{std::make_shared<stream>(std::move(executor), std::move(sink), std::move(on_end),
+                                       std::move(counter))} {
   stream_->start(std::move(pipe));
 }
 

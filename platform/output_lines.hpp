@@ -72,11 +72,12 @@ public:
   /// Must not throw.
   using end_handler = std::function<void()>;
 
-  /// `sink` must not throw either. `on_end` is called once after the last line, when nobody has the
+  /// `sink` must not throw either. `counter`, if there is one, is raised by each byte that comes.
+  /// `on_end` is called once after the last line, when nobody has the
   /// pipe open for writing any more: a process that outlives the one that was started can hold that
   /// up.
   output_reader(boost::asio::any_io_executor executor, unique_fd pipe, line_sink sink,
-                end_handler on_end = {});
+                end_handler on_end = {}, std::shared_ptr<std::uint64_t> counter = {});
   output_reader(output_reader&&) noexcept;
   output_reader& operator=(output_reader&&) noexcept;
   ~output_reader();

@@ -243,8 +243,12 @@ result<child_process> spawn(process_spec const& spec) {
   exec_strings const argv{std::move(arguments)};
   exec_strings const envp{std::move(variables)};
   fresh_start const attributes;
+  // By way of this process, as the child has closed its own copy by then.
+  auto const file = spec.executable < 0 ? spec.program.native()
+                                        : "/proc/" + std::to_string(::getpid()) + "/fd/" +
+                                              std::to_string(spec.executable);
   pid_t pid = 0;
-  if (auto const failed = ::posix_spawn(&pid, spec.program.c_str(), actions.get(), attributes.get(),
+  if (auto const failed = ::posix_spawn(&pid, file.c_str(), actions.get(), attributes.get(),
                                         argv.get(), envp.get()))
     return diagnose(spec, directory, failed);
   // What the child has is closed here: its ends of the pipes, so that their end is seen, and with

@@ -16,6 +16,9 @@ namespace bulkhead::platform {
 struct process_spec {
   /// Absolute; it is never looked up.
   std::filesystem::path program;
+  /// Where it is open already: this very file is executed, whatever the path has come to name; -1:
+  /// what the path names.
+  int executable = -1;
   /// What follows the program's own path in argv.
   std::vector<std::string> arguments;
   /// The whole environment.

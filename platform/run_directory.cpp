@@ -137,6 +137,24 @@ bool write_all(int file, std::string_view content) noexcept {
   return true;
 }
 
+result<fs::path> write_new_file(int folder, fs::path const& folder_path, std::string_view name,
+                                std::string_view content, mode_t mode) {
+  auto const plain = std::string{name};
+  auto const path = folder_path / plain;
+  if (!is_file_name(name))
+    return unusable(path, "not a plain file name");
+  unique_fd const file{::openat(folder, plain.c_str(),
+                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR)};
+  if (!file)
+    return unusable(path, errno_text(errno));
+  if (!write_all(file.get(), content) || ::fchmod(file.get(), mode) != 0) {
+    auto const failed = errno;
+    ::unlinkat(folder, plain.c_str(), 0);
+    return unusable(path, errno_text(failed));
+  }
+  return path;
+}
+
 } // namespace
 
 result<unique_fd> open_state_directory(fs::path const& path) {
@@ -151,6 +169,15 @@ result<unique_fd> open_state_directory(fs::path const& path) {
   if (failed)
     return unusable(folder, failed.message());
   return open_private_folder(AT_FDCWD, folder.c_str(), folder);
+}
+
+result<unique_fd> open_host_folder(fs::path const& path) {
+  if (::geteuid() == 0) {
+    unique_fd const there{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (there && ::fchown(there.get(), 0, 0) != 0)
+      return unusable(path, errno_text(errno));
+  }
+  return open_state_directory(path);
 }
 
 result<run_directory> run_directory::create(fs::path const& state_dir, std::string_view name) {
@@ -215,19 +242,27 @@ void run_directory::remove() noexcept {
 }
 
 result<fs::path> run_directory::write_file(std::string_view name, std::string_view content) const {
+  return write_new_file(own_.get(), path_, name, content, S_IRUSR);
+}
+
+result<fs::path> run_directory::write_folder(
+    std::string_view name,
+    std::vector<std::pair<std::string_view, std::string_view>> const& files) const {
   auto const plain = std::string{name};
   auto const path = path_ / plain;
   if (!is_file_name(name))
     return unusable(path, "not a plain file name");
-  unique_fd const file{::openat(own_.get(), plain.c_str(),
-                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR)};
-  if (!file)
+  constexpr mode_t for_all = S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
+  if (::mkdirat(own_.get(), plain.c_str(), for_all) != 0)
     return unusable(path, errno_text(errno));
-  if (!write_all(file.get(), content) || ::fchmod(file.get(), S_IRUSR) != 0) {
-    auto const failed = errno;
-    ::unlinkat(own_.get(), plain.c_str(), 0);
-    return unusable(path, errno_text(failed));
-  }
+  auto const folder = open_folder(own_.get(), plain.c_str());
+  if (!folder || ::fchmod(folder.get(), for_all) != 0) // whatever the umask is
+    return unusable(path, errno_text(errno));
+  for (auto const& [file, content] : files)
+    if (auto const written =
+            write_new_file(folder.get(), path, file, content, S_IRUSR | S_IRGRP | S_IROTH);
+        !written)
+      return written.error();
   return path;
 }
 

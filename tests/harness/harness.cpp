@@ -33,7 +33,7 @@ private:
 host_policy quick_host(std::string id) {
   host_policy host;
   host.id = std::move(id);
-  host.require = sandbox_tier::none;
+  host.sandbox.require = sandbox_tier::none;
   host.restart.backoff_initial = 10ms;
   host.restart.backoff_max = 50ms;
   host.stop.deactivate_timeout = 2s;

@@ -165,12 +165,17 @@ TEST_CASE("a policy's mistakes are reported with their places, and end with 3", 
   }
 }
 
-TEST_CASE("a policy that requires a containment which is not there ends with 4", "[command]") {
+TEST_CASE("a host whose containment can't be had ends a call with 4", "[command]") {
   temporary_directory const folder;
-  auto const contained = folder.write("a.toml", "[hosts.echo]\nextension = \"echo\"\n");
-  CHECK(bulkhead_command({"policy", "check", contained.string()}).exit_code == 4);
-  auto const wrong_too = folder.write("b.toml", "[hosts.echo]\nextension = \"echo\"\nx = 1\n");
-  CHECK(bulkhead_command({"policy", "check", wrong_too.string()}).exit_code == 3);
+  folder.write("filter", "this is no filter");
+  auto const rules =
+      folder.write("policy.toml", "[hosts.echo]\nextension = \"" +
+                                      (source / "tests/integration/extensions/echo").string() +
+                                      "\"\nsandbox.seccomp = \"filter\"\n");
+  auto const called = bulkhead_command({"call", rules.string(), "echo", "echo", "1"});
+  CAPTURE(called.errors);
+  CHECK(called.exit_code == 4);
+  CHECK(contains(called.errors, "sandbox_step_failed"));
 }
 
 TEST_CASE("the reference and the schema are printed", "[command]") {

@@ -91,14 +91,14 @@ TEST_CASE("a state directory that can't be used is an error of the constructor")
   }
 }
 
-TEST_CASE("a host that is to be contained does not start uncontained") {
-  auto host = serving_host();
-  host.require = GENERATE(sandbox_tier::basic, sandbox_tier::strong);
+TEST_CASE("a host that is to be contained is not connected by a path") {
+  auto host = on_named_sockets(serving_host());
+  host.sandbox.require = GENERATE(sandbox_tier::basic, sandbox_tier::strong);
   try {
     harness refused{only(std::move(host))};
     FAIL("it was accepted");
   } catch (error const& failed) {
-    CHECK(failed.code() == errc::sandbox_unavailable);
+    CHECK(failed.code() == errc::policy_conflict);
     CHECK(failed.host() == "raw");
   }
 }

@@ -139,7 +139,7 @@ TEST_CASE("the documented policy gives every value that it writes") {
   CHECK(host.stop.term_timeout == 7s);
   CHECK(host.limits.in_flight == 16);
   CHECK(host.limits.frame == 1u << 20);
-  CHECK(host.require == sandbox_tier::none);
+  CHECK(host.sandbox.require == sandbox_tier::none);
 
   auto const& second = p.hosts[1];
   CHECK(second.id == "a-second");
@@ -288,7 +288,7 @@ TEST_CASE("a time or a size without a unit is told what to write") {
         "policy.toml:3:17: 1.5 has no unit - write a time such as \"30s\"");
   CHECK(host_report("start_timeout = -5") ==
         "policy.toml:3:17: -5 has no unit - write a time such as \"30s\"");
-  CHECK(first_code("[hosts.x]\nextension=\"x\"\nstart_timeout = 3") == errc::sandbox_unavailable);
+  CHECK(first_code("[hosts.x]\nextension=\"x\"\nstart_timeout = 3") == errc::policy_missing_unit);
 }
 
 TEST_CASE("a value outside its range is refused with the range") {
@@ -399,21 +399,59 @@ TEST_CASE("keys that exclude or need each other are reported at the host") {
         std::vector<std::string>{"node"});
 }
 
-TEST_CASE("nobody is contained by mistake: only a written none loads") {
-  std::string const refusal =
-      "hosts.x: this version can't contain a host yet; write  [hosts.x.sandbox] require = \"none\" "
-      " to "
-      "run it uncontained, knowing that the extension can then do what its user can";
-  CHECK(report("[hosts.x]\nextension = \"x\"") == "policy.toml:1:8: " + refusal);
-  CHECK(report("\n[hosts.x]\nextension = \"x\"\nsandbox.require = \"basic\"") ==
-        "policy.toml:2:8: " + refusal);
-  CHECK(report("[defaults]\nsandbox.require = \"none\"\n[hosts.x]\nextension = \"x\"\n"
-               "sandbox.require = \"strong\"") == "policy.toml:3:8: " + refusal);
-  CHECK(first_code("[hosts.x]\nextension = \"x\"") == errc::sandbox_unavailable);
+TEST_CASE("a host that says nothing of it is contained as well as can be") {
+  auto const host = parse_policy("[hosts.x]\nextension = \"x\"", "/etc").hosts.at(0);
+  CHECK(host.sandbox.require == sandbox_tier::strong);
+  CHECK(!host.sandbox.network);
+  CHECK(!host.sandbox.file_write);
+  CHECK(host.sandbox.strict_mode);
+  CHECK(host.sandbox.landlock);
   CHECK(report("[hosts.x]\nextension = \"x\"\nsandbox.require = 3") ==
         "policy.toml:3:19: hosts.x.sandbox.require is a whole number - it takes \"none\", "
         "\"basic\" or "
         "\"strong\"");
+}
+
+TEST_CASE("limits that Node can't start with are refused with what it needs") {
+  auto const least = [](std::string_view limit, std::string_view need) {
+    return "policy.toml:3:" + std::to_string(limit.find('=') + 3) + ": hosts.x." +
+           std::string{limit.substr(0, limit.find(' '))} + " is too small for Node, which needs " +
+           std::string{need};
+  };
+  for (auto const& [limit, need] :
+       {std::pair{"limits.memory = \"63MiB\"", "\"64MiB\""},
+        std::pair{"limits.processes = 10", "11"}, std::pair{"limits.open_files = 19", "20"}}) {
+    CHECK(host_report(limit) == least(limit, need));
+    CHECK(host_parsed("runtime = \"command\"\ncommand = [\"x\"]\n" + std::string{limit})
+              .hosts.size() == 1);
+  }
+  CHECK(host_report("limits.cpu_time = \"1500ms\"") ==
+        "policy.toml:3:1: hosts.x.limits.cpu_time is \"1500ms\" - it takes whole seconds");
+}
+
+TEST_CASE("what containment can't do is refused in the policy") {
+  CHECK(first_code("[hosts.x]\nextension = \"x\"\n[hosts.x.sandbox]\nrequire = \"basic\"\n"
+                   "landlock = false") == errc::policy_conflict);
+  CHECK(first_code("[hosts.x]\nextension = \"x\"\ntransport = \"sockets\"") ==
+        errc::policy_conflict);
+}
+
+TEST_CASE("a digest is 64 digits, and a filter is a file or the default") {
+  std::string const digest(64, 'a');
+  auto const with = [](std::string const& line) {
+    return parse_policy("[hosts.x]\nextension = \"x\"\n" + line, "/etc").hosts.at(0);
+  };
+  auto const host =
+      with("integrity.interpreter_sha256 = [\"" + digest + "\"]\nintegrity.extension_sha256 = \"" +
+           digest + "\"\nsandbox.seccomp = \"f.bpf\"");
+  CHECK(host.integrity.interpreter_sha256 == std::vector{digest});
+  CHECK(host.integrity.extension_sha256 == digest);
+  CHECK(host.sandbox.seccomp.filename() == "f.bpf");
+  CHECK(host.sandbox.seccomp.is_absolute());
+  for (auto const* wrong : {"\"abc\"", "[\"abc\"]", "[\"\"]"})
+    CHECK(first_code("[hosts.x]\nextension = \"x\"\nintegrity.interpreter_sha256 = " +
+                     std::string{wrong}) != errc{});
+  CHECK(with("sandbox.seccomp = \"default\"").sandbox.seccomp.empty());
 }
 
 TEST_CASE("requests that Bulkhead answers itself are not the policy's to allow") {
@@ -449,8 +487,8 @@ TEST_CASE("every key of a later feature is refused where it is written") {
     CHECK(std::ranges::count(found, '\n') == 0);
     CHECK(first_code(text) == errc::policy_not_supported);
   }
-  CHECK(host_report("limits.memory = \"1MiB\"") ==
-        "policy.toml:3:8: hosts.x.limits.memory is not enforced by this version; remove it");
+  CHECK(host_report("limits.request_time = \"1s\"") ==
+        "policy.toml:3:8: hosts.x.limits.request_time is not enforced by this version; remove it");
   CHECK(host_report("[hosts.x.health]") ==
         "policy.toml:3:10: hosts.x.health is not enforced by this version; remove it");
 }
@@ -465,20 +503,18 @@ extension = "b"
 start_timeout = 3
 permissions = ["fileSystem.raed"]
 [hosts.b.limits]
-memory = "1MiB"
+request_time = "1s"
 in_flight = 0
 [hosts.a]
 [defaults]
 autostart = 1
 )") == R"(policy.toml:2:1: "log" can't stand in requests - Bulkhead answers it itself
 policy.toml:4:1: unknown key "nam" in runtime - did you mean "name"?
-policy.toml:5:8: hosts.b: this version can't contain a host yet; write  [hosts.b.sandbox] require = "none"  to run it uncontained, knowing that the extension can then do what its user can
 policy.toml:7:17: 3 has no unit - write "3s"
 policy.toml:8:16: unknown permission "fileSystem.raed" - did you mean "fileSystem.read"?
-policy.toml:10:1: hosts.b.limits.memory is not enforced by this version; remove it
+policy.toml:10:1: hosts.b.limits.request_time is not enforced by this version; remove it
 policy.toml:11:13: hosts.b.limits.in_flight is 0 - its range is 1 to 524288
 policy.toml:12:8: hosts.a has no extension - write  extension = "FOLDER"
-policy.toml:12:8: hosts.a: this version can't contain a host yet; write  [hosts.a.sandbox] require = "none"  to run it uncontained, knowing that the extension can then do what its user can
 policy.toml:14:13: defaults.autostart is a whole number - it takes true or false)");
 }
 

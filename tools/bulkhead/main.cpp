@@ -17,6 +17,9 @@ constexpr subcommand members[] = {
     {"policy", "Check or explain a policy; print its reference or JSON Schema", policy_subcommand},
     {"secrets", "List, set and delete the secrets of a host", secrets_subcommand},
     {"audit", "Check the audit log", audit_subcommand},
+    {"integrity", "Print the hash that pins an extension or an interpreter", integrity_subcommand},
+    {"doctor", "Say what this machine can enforce, and what to do about the rest",
+     doctor_subcommand},
 };
 
 constexpr subcommand_group everything{
@@ -28,13 +31,15 @@ constexpr subcommand_group everything{
     "  1  the work failed\n"
     "  2  the command was called wrongly\n"
     "  3  the policy is invalid\n"
-    "  4  this machine, or this version, can't enforce what the policy requires",
+    "  4  this machine can't enforce what the policy requires",
     "bulkhead run policy.toml"};
 
-/// A policy whose only fault is what it requires is not invalid.
-int exit_code_of(policy_error const& failed) {
-  auto const lacks_containment = [](auto const& m) { return m.code == errc::sandbox_unavailable; };
-  return std::ranges::all_of(failed.mistakes(), lacks_containment) ? exit_containment : exit_policy;
+/// What the machine lacks is for its administrator, all else for whoever called.
+int exit_code_of(error const& failed) {
+  auto const lacks = failed.code() == errc::sandbox_unavailable ||
+                     failed.code() == errc::limit_unenforceable ||
+                     failed.host_reason() == reason::sandbox_failure;
+  return lacks ? exit_containment : exit_failed;
 }
 
 int run_reporting_errors(arguments const& given) {
@@ -45,10 +50,10 @@ int run_reporting_errors(arguments const& given) {
     return exit_usage;
   } catch (policy_error const& failed) {
     std::cerr << failed.report() << '\n';
-    return exit_code_of(failed);
+    return exit_policy;
   } catch (error const& failed) {
     std::cerr << platform::escape_line(failed.what()) << '\n';
-    return failed.code() == errc::sandbox_unavailable ? exit_containment : exit_failed;
+    return exit_code_of(failed);
   } catch (std::exception const& failed) {
     std::cerr << "bulkhead: " << platform::escape_line(failed.what()) << '\n';
     return exit_failed;

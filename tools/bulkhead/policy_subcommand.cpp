@@ -20,8 +20,8 @@ int check(arguments const& given) {
       "Reads a policy and reports every mistake in it, each with its line and column.",
       {"POLICY"},
       {},
-      "Exit code 3 where there are mistakes; 4 where the policy is well-formed and requires a\n"
-      "containment that is not available here.",
+      "Exit code 3 where there are mistakes. Whether this machine can do what the policy requires\n"
+      "is told by  bulkhead doctor POLICY.",
       "bulkhead policy check policy.toml"};
   auto const line = parse(page, {}, given);
   if (!line)

@@ -33,5 +33,7 @@ int call_subcommand(arguments const& given);
 int policy_subcommand(arguments const& given);
 int secrets_subcommand(arguments const& given);
 int audit_subcommand(arguments const& given);
+int integrity_subcommand(arguments const& given);
+int doctor_subcommand(arguments const& given);
 
 } // namespace bulkhead::tool

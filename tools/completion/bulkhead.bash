@@ -48,7 +48,7 @@ _bulkhead() {
 
   case "${operands[0]-}:${#operands[@]}:$current" in
     :0:-*) _bulkhead_words "$current" '--help --version' ;;
-    :0:*) _bulkhead_words "$current" 'run call policy secrets audit help' ;;
+    :0:*) _bulkhead_words "$current" 'run call policy secrets audit integrity doctor help' ;;
     run:*:-*) _bulkhead_words "$current" '--json --help' ;;
     run:1:*) _bulkhead_policies "$current" ;;
     call:*:-*) _bulkhead_words "$current" '--timeout --verbose --help' ;;
@@ -76,7 +76,11 @@ _bulkhead() {
     audit:*:-*) _bulkhead_words "$current" '--json --help' ;;
     audit:1:*) _bulkhead_words "$current" 'verify help' ;;
     audit:2:*) [ "${operands[1]}" != verify ] || _bulkhead_files "$current" ;;
-    help:1:*) _bulkhead_words "$current" 'run call policy secrets audit' ;;
+    integrity:*:-*) _bulkhead_words "$current" '--interpreter --json --help' ;;
+    integrity:1:*) _bulkhead_files "$current" ;;
+    doctor:*:-*) _bulkhead_words "$current" '--json --help' ;;
+    doctor:1:*) _bulkhead_policies "$current" ;;
+    help:1:*) _bulkhead_words "$current" 'run call policy secrets audit integrity doctor' ;;
     help:2:*)
       case ${operands[1]} in
         policy) _bulkhead_words "$current" 'check explain reference schema' ;;

@@ -1,0 +1,76 @@
+#include <bulkhead/actors/host_exit.hpp>
+
+#include <bulkhead/config/units.hpp>
+
+#include <algorithm>
+#include <csignal>
+
+namespace bulkhead {
+namespace {
+
+/// V8 prints it before it aborts: its own limit, which is below the host's.
+constexpr std::string_view heap_is_full = "heap out of memory";
+
+bool said(std::span<std::string const> lines, std::string_view text) {
+  return std::ranges::any_of(lines, [&](auto const& line) { return line.find(text) != line.npos; });
+}
+
+exit_cause cause_of_signal(exit_facts const& facts) {
+  auto const number = facts.status.value;
+  auto const with = [&](reason why, std::string const& more) {
+    return exit_cause{why, number, platform::to_string(facts.status) + more};
+  };
+  switch (number) {
+  case SIGXCPU:
+    return with(reason::limit_exceeded,
+                ": limits.cpu_time, " + units::time_text(facts.limits.cpu_time));
+  case SIGXFSZ:
+    return with(reason::limit_exceeded,
+                ": limits.file_size, " + units::size_text(facts.limits.file_size));
+  case SIGSYS:
+    return with(reason::signal, ": it made a system call that the filter forbids");
+  case SIGABRT:
+  case SIGTRAP:
+    if (said(facts.last_lines, heap_is_full))
+      return with(reason::out_of_memory,
+                  ": V8's heap was full, at three quarters of limits.memory");
+    break;
+  default:
+    break;
+  }
+  return with(reason::signal, {});
+}
+
+} // namespace
+
+exit_cause cause_of(exit_facts const& facts) {
+  auto const& status = facts.status;
+  if (status.kind == platform::exit_kind::not_started)
+    return {reason::sandbox_failure, 0,
+            facts.not_started ? facts.not_started->what() : platform::to_string(status)};
+  if (facts.oom_kills > 0)
+    return {reason::out_of_memory, status.value,
+            "the kernel ended it at limits.memory, " + units::size_text(facts.limits.memory)};
+  if (status.kind == platform::exit_kind::signaled)
+    return cause_of_signal(facts);
+  auto const clean = status.kind == platform::exit_kind::exited && status.value == 0;
+  return {clean ? reason::clean_exit : reason::exit_code, status.value,
+          platform::to_string(status)};
+}
+
+reason reason_of_failed_start(errc code) noexcept {
+  switch (code) {
+  case errc::integrity_mismatch:
+  case errc::integrity_unsafe_owner:
+    return reason::integrity_failure;
+  case errc::sandbox_unavailable:
+  case errc::sandbox_step_failed:
+  case errc::limit_unenforceable:
+  case errc::cgroup_unavailable:
+    return reason::sandbox_failure;
+  default:
+    return reason::launch_failed;
+  }
+}
+
+} // namespace bulkhead

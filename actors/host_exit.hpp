@@ -1,0 +1,38 @@
+#pragma once
+
+#include <bulkhead/config/policy.hpp>
+#include <bulkhead/messages/error.hpp>
+#include <bulkhead/messages/reason.hpp>
+#include <bulkhead/platform/exit_status.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace bulkhead {
+
+/// What is known when the process of a host has ended.
+struct exit_facts {
+  platform::exit_status status;
+  std::uint64_t oom_kills = 0;      ///< processes of the host that its memory limit has ended
+  std::optional<error> not_started; ///< why the program never ran
+  std::span<std::string const> last_lines;
+  host_limits const& limits;
+};
+
+/// Why a process ended, as one sentence with numbers.
+struct exit_cause {
+  reason why;
+  std::int32_t code; ///< the exit code or the signal's number
+  std::string detail;
+};
+
+/// Tells an exit, a crash, a forbidden system call, the memory limit's end, V8's own and the other
+/// limits' signals apart.
+exit_cause cause_of(exit_facts const& facts);
+
+/// Why a host could not be started.
+reason reason_of_failed_start(errc code) noexcept;
+
+} // namespace bulkhead

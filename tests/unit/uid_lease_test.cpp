@@ -1,0 +1,89 @@
+#include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
+#include <bulkhead/platform/linux/uid_lease.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using bulkhead::errc;
+using bulkhead::platform::uid_lease;
+namespace disk = std::filesystem;
+
+namespace {
+
+/// Of a range that no other test uses.
+constexpr uid_t first = 270'001;
+
+bool is_root() {
+  if (::geteuid() == 0)
+    return true;
+  auto const refused = uid_lease::take(first);
+  CHECK(refused.error().code() == errc::sandbox_unavailable);
+  return false;
+}
+
+struct stat status_of(disk::path const& path) {
+  struct stat seen {};
+  REQUIRE(::lstat(path.c_str(), &seen) == 0);
+  return seen;
+}
+
+} // namespace
+
+TEST_CASE("no two leases have the same uid, and one that is given back is free") {
+  if (!is_root())
+    return;
+  std::optional one{uid_lease::take(first).value()};
+  auto const two = uid_lease::take(first).value();
+  CHECK(one->uid() == first);
+  CHECK(two.uid() == first + 1);
+  auto const folder = one->folder();
+  CHECK(disk::exists(folder));
+  one.reset();
+  CHECK(!disk::exists(folder));
+  CHECK(uid_lease::take(first).value().uid() == first);
+}
+
+TEST_CASE("a uid that is somebody's is not taken") {
+  if (!is_root())
+    return;
+  auto const refused = uid_lease::take(0);
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().code() == errc::sandbox_unavailable);
+  CHECK(refused.error().remedy().find("runtime.first_uid") != std::string::npos);
+}
+
+TEST_CASE("what a lease's folder holds everybody may read, and goes with it") {
+  if (!is_root())
+    return;
+  disk::path file;
+  {
+    auto const lease = uid_lease::take(first).value();
+    REQUIRE(lease.write_file("script.js", "content").has_value());
+    file = lease.folder() / "script.js";
+    CHECK((status_of(file).st_mode & 07777) == 0444);
+    CHECK((status_of(lease.folder()).st_mode & 07777) == 0755);
+    CHECK(!lease.write_file("script.js", "again").has_value());
+  }
+  CHECK(!disk::exists(file));
+}
+
+TEST_CASE("a folder is given with all in it, and no link is followed") {
+  if (!is_root())
+    return;
+  bulkhead::testing::temporary_directory place;
+  auto const outside = place.write("outside", "not its own");
+  auto const own = place.path() / "own";
+  disk::create_directories(own / "below");
+  place.write("own/below/file", "its own");
+  disk::create_symlink(outside, own / "link");
+  auto const lease = uid_lease::take(first).value();
+  REQUIRE(lease.give(own).has_value());
+  for (auto const* const name : {"", "below", "below/file", "link"}) {
+    INFO(name);
+    CHECK(status_of(own / name).st_uid == lease.uid());
+  }
+  CHECK(status_of(outside).st_uid == 0);
+}
