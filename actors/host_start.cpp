@@ -96,6 +96,7 @@ platform::containment_spec containment_of(host_policy const& host, host_folders 
   spec.process = start.spec;
   spec.program_pins = host.integrity.interpreter_sha256;
   spec.is_node = host.runtime == host_runtime::node;
+  spec.strict = host.sandbox.strict_mode;
   if (!host.extension.empty())
     spec.readable.push_back(host.extension);
   if (host.sandbox.file_write)

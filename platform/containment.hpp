@@ -36,6 +36,7 @@ struct containment_spec {
   /// Any of these SHA-256, in hexadecimal, is the program's; empty: any.
   std::vector<std::string> program_pins;
   bool is_node = true;
+  bool strict = true; ///< Node's own permission model is to hold as well, where it has one
   std::vector<std::filesystem::path> readable; ///< files and folders
   std::vector<std::filesystem::path> writable; ///< folders of its own
   bool network = false;

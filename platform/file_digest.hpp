@@ -72,6 +72,8 @@ struct hashing {
   std::function<void(std::uint64_t bytes)> progress{};
   /// None: everything is read.
   digest_cache* cache = &digest_cache::of_process();
+  /// False, where there is nothing to compare it with: nothing is read, and the digest is zeros.
+  bool wanted = true;
 };
 
 /// The content of an open regular file, of which `expected` is the identity; the descriptor's

@@ -8,6 +8,7 @@
 #include <bulkhead/platform/linux/host_probe.hpp>
 #include <bulkhead/platform/linux/kernel_probes.hpp>
 #include <bulkhead/platform/linux/launch_probes.hpp>
+#include <bulkhead/platform/linux/node_permissions.hpp>
 #include <bulkhead/platform/linux/sandbox.hpp>
 #include <bulkhead/platform/linux/seccomp_filter.hpp>
 #include <bulkhead/platform/linux/uid_lease.hpp>
@@ -31,6 +32,9 @@ using layer = sandbox_report::layer;
 /// What a command finds beside its own files: the system's programs and libraries, read-only.
 constexpr std::string_view system_folders[] = {
     "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/alternatives"};
+/// Where a C library looks up names of machines.
+constexpr std::string_view name_files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
+                                           "/etc/nsswitch.conf"};
 /// A second between the warning and the end.
 constexpr std::uint64_t cpu_grace = 1;
 
@@ -116,10 +120,33 @@ void add_files(prepared_start& start, fs::path const& scripts) {
     for (fs::path const folder : system_folders)
       if (std::error_code absent; fs::exists(folder, absent))
         spec.bound.push_back({folder, folder, false, asked.processes});
+  if (asked.network)
+    for (fs::path const file : name_files)
+      if (std::error_code absent; fs::exists(file, absent))
+        spec.bound.push_back({file, file, false, false});
   for (auto const& each : asked.readable)
     spec.bound.push_back({each, each, false, asked.processes});
   for (auto const& each : asked.writable)
     spec.bound.push_back({each, each, true, false});
+}
+
+/// Node's own permissions, which it looks at before the kernel does.
+void add_node_permissions(prepared_start& start, fs::path const& scripts) {
+  auto const& asked = start.asked;
+  if (!asked.is_node || !asked.strict)
+    return;
+  node_permissions allowed{asked.readable, asked.writable, asked.processes};
+  allowed.readable.push_back(scripts);
+  if (start.spec.tier == sandbox_tier::strong)
+    allowed.writable.emplace_back("/tmp");
+  auto flags = flags_of(start.spec.program_path, allowed);
+  start.add_layer("node", !flags.empty(),
+                  flags.empty()
+                      ? "no code from strings and no addons; Node's permission model takes "
+                        "Node 22.13, and paths without commas and stars"
+                      : "no code from strings, no addons, and Node's permission model");
+  start.spec.arguments.insert(start.spec.arguments.begin(), std::make_move_iterator(flags.begin()),
+                              std::make_move_iterator(flags.end()));
 }
 
 void add_environment(prepared_start& start, std::map<std::string, std::string> environment) {
@@ -233,6 +260,10 @@ void add_layers(prepared_start& start) {
   start.add_layer("identity", true,
                   start.user ? "uid " + std::to_string(start.user->uid()) + ", no capabilities"
                              : "this user's, no capabilities");
+  start.add_layer("integrity", !start.asked.program_pins.empty(),
+                  start.asked.program_pins.empty()
+                      ? "any interpreter that nobody else can change: none is pinned"
+                      : "the interpreter is one of those that are pinned");
   start.add_layer("landlock", start.spec.landlock,
                   start.spec.landlock ? "its files alone" : "the policy goes without");
 }
@@ -326,7 +357,9 @@ public:
     auto start = std::make_shared<prepared_start>(std::move(asked));
     auto const contained = start->asked.least != sandbox_tier::none;
     if (contained || !start->asked.program_pins.empty()) {
-      auto opened = open_program(start->asked.process.program, environment_search_path());
+      hashing how;
+      how.wanted = !start->asked.program_pins.empty();
+      auto opened = open_program(start->asked.process.program, environment_search_path(), how);
       if (!opened)
         return opened.error();
       if (auto const pinned = opened->require_pinned(start->asked.program_pins); !pinned)
@@ -419,6 +452,7 @@ private:
     if (!scripts)
       return scripts.error();
     add_files(start, *scripts);
+    add_node_permissions(start, *scripts);
     if (auto const added = add_filter(start); !added)
       return added.error();
     add_layers(start);
@@ -457,7 +491,7 @@ private:
       }
     }
     auto const none = *groups_ ? std::string{"no control group could be made for this host"}
-                               : groups_->error().what();
+                               : groups_->error().detail();
     add_limits(start, held, none);
     if (start.group) {
       start.spec.group = start.group->directory_fd();
@@ -469,7 +503,8 @@ private:
       if (!each.holds && (each.name == "cpu" || each.name == "processes" || each.name == "memory"))
         return error{errc::limit_unenforceable,
                      "limits." + limit_key(each.name) + ": " + each.detail,
-                     std::string{cgroup_tree::remedy()}};
+                     std::string{cgroup_tree::remedy()} + "; or write  limits." +
+                         limit_key(each.name) + " = 0  to go without this limit"};
     return {};
   }
 

@@ -1,5 +1,7 @@
 #include "test_hosts.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
@@ -133,6 +135,23 @@ TEST_CASE("a contained extension writes its own folders only where it is allowed
   REQUIRE(end);
   CHECK(end->why == reason::limit_exceeded);
   CHECK(end->detail.find("limits.storage") != std::string::npos);
+}
+
+TEST_CASE("a contained extension reaches the machine's network only where it is granted") {
+  auto const granted = GENERATE(false, true);
+  auto host = contained(sandbox_tier::strong);
+  host.sandbox.network = granted;
+  boost::asio::io_context loop;
+  boost::asio::ip::tcp::acceptor listener{
+      loop, {boost::asio::ip::address_v4::loopback(), boost::asio::ip::port_type{0}}};
+  harness run{only(std::move(host))};
+  REQUIRE(run.start());
+  auto const port = listener.local_endpoint().port();
+  CHECK(told(run, "connect", {granted ? "localhost" : "127.0.0.1", port}) ==
+        (granted ? json{{"value", "connected"}} : json{{"code", "EACCES"}}));
+  auto const* const layer = layer_of(run.host().status().sandbox, "network");
+  REQUIRE(layer);
+  CHECK(layer->holds == !granted);
 }
 
 TEST_CASE("memory past the limit ends the host and nobody else") {

@@ -14,14 +14,8 @@ void append(mechanisms& all, mechanisms const& more) {
 }
 
 mechanisms missing_limits(host_limits const& limits, machine_report const& machine) {
-  mechanisms missing;
-  if (limits.memory != 0)
-    append(missing, machine.missing_for(purpose::memory_limit));
-  if (limits.processes != 0)
-    append(missing, machine.missing_for(purpose::processes_limit));
-  if (limits.cpu_percent != 0)
-    append(missing, machine.missing_for(purpose::cpu_limit));
-  return missing;
+  // Without a control group memory and processes are bounded by rlimits, and watched.
+  return limits.cpu_percent != 0 ? machine.missing_for(purpose::cpu_limit) : mechanisms{};
 }
 
 host_verdict check(host_policy const& host, machine_report const& machine) {

@@ -49,6 +49,7 @@ public:
            {"version", BULKHEAD_VERSION},
            {"policy", policy_path},
            {"hosts", std::move(ids)}});
+    hosts.on_usage([](usage_report const& report) { print(usage_json(report)); });
   }
   void happened(host_event const& event) override { print(event_json(event)); }
   void ended() override { print({{"time", time_text(clock::now())}, {"event", "ended"}}); }

@@ -6,7 +6,8 @@ set(header_dir "${CMAKE_INSTALL_INCLUDEDIR}/bulkhead")
 
 foreach(folder messages config platform actors)
   install(DIRECTORY ${folder} DESTINATION "${header_dir}" FILES_MATCHING PATTERN "*.hpp"
-          PATTERN "policy_values.hpp" EXCLUDE PATTERN "node" EXCLUDE)
+          PATTERN "policy_values.hpp" EXCLUDE PATTERN "node" EXCLUDE
+          PATTERN "launcher" EXCLUDE)
 endforeach()
 foreach(header ${bulkhead_front_headers})
   if(EXISTS "${PROJECT_SOURCE_DIR}/${header}")

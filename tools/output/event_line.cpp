@@ -41,16 +41,27 @@ std::string event_line(host_event const& event) {
 }
 
 json event_json(host_event const& event) {
-  return {{"time", time_text(event.when)},
-          {"event", name_of(event.kind)},
-          {"host", event.host},
-          {"from", to_string(event.from)},
-          {"to", to_string(event.to)},
-          {"reason", to_string(event.why)},
-          {"reason_code", static_cast<int>(event.why)},
-          {"detail", event.detail},
-          {"pid", event.pid},
-          {"restarts", event.restarts}};
+  boost::json::object line{{"time", time_text(event.when)},
+                           {"event", name_of(event.kind)},
+                           {"host", event.host},
+                           {"from", to_string(event.from)},
+                           {"to", to_string(event.to)},
+                           {"reason", to_string(event.why)},
+                           {"reason_code", static_cast<int>(event.why)},
+                           {"detail", event.detail},
+                           {"pid", event.pid},
+                           {"restarts", event.restarts}};
+  if (event.to == host_state::Running && event.kind == host_event_kind::state_changed)
+    line["sandbox"] = to_json(event.sandbox);
+  return line;
+}
+
+json usage_json(usage_report const& report) {
+  return {{"time", time_text(std::chrono::system_clock::now())},
+          {"event", "usage"},
+          {"host", report.host.empty() ? json{nullptr} : json{report.host}},
+          {"at_exit", report.at_exit},
+          {"usage", to_json(report.usage)}};
 }
 
 } // namespace bulkhead::tool

@@ -17,4 +17,7 @@ std::string event_line(host_event const& event);
 /// The event with the members that `bulkhead run --help` lists.
 json event_json(host_event const& event);
 
+/// What a host uses; the host of the sum over all of them is null.
+json usage_json(usage_report const& report);
+
 } // namespace bulkhead::tool

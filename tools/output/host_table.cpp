@@ -9,13 +9,13 @@
 namespace bulkhead::tool {
 namespace {
 
-constexpr std::size_t column_count = 7;
+constexpr std::size_t column_count = 10;
 using row = std::array<std::string, column_count>;
 using widths = std::array<std::size_t, column_count>;
 
 /// Wide enough for what mostly comes (the longest state, a pid, minutes of uptime), so that columns
 /// don't jump while hosts start and stop.
-constexpr widths least_widths{0, 10, 5, 4, 0, 0, 0};
+constexpr widths least_widths{0, 10, 5, 4, 0, 7, 4, 0, 0, 0};
 constexpr std::string_view nothing = "–";
 constexpr std::string_view gap = "  ";
 
@@ -70,6 +70,10 @@ row row_of(host_status const& host, std::chrono::system_clock::time_point now) {
           std::string{to_string(host.state)},
           host.pid == 0 ? std::string{nothing} : std::to_string(host.pid),
           is_up ? uptime_text(now - host.running_since) : std::string{nothing},
+          is_up ? std::string{to_string(host.sandbox.tier)} : std::string{nothing},
+          is_up ? fmt::format("{:.1f} MB", static_cast<double>(host.usage.memory) / 1e6)
+                : std::string{nothing},
+          is_up ? fmt::format("{:.0f} %", host.usage.cpu_percent) : std::string{nothing},
           std::to_string(host.restarts),
           std::to_string(host.requests),
           last_reason(host)};
@@ -94,12 +98,26 @@ void colour_state(std::string& line, host_state state, widths const& wide) {
   line.insert(begin, colour_of(state));
 }
 
+/// "strong", or "2 strong, 1 none".
+std::string required_tiers(policy const& what) {
+  std::string text;
+  for (auto const tier : {sandbox_tier::strong, sandbox_tier::basic, sandbox_tier::none}) {
+    auto const count = std::ranges::count_if(
+        what.hosts, [&](auto const& host) { return host.sandbox.require == tier; });
+    if (count == std::ssize(what.hosts))
+      return std::string{to_string(tier)};
+    if (count != 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, to_string(tier));
+  }
+  return text;
+}
+
 } // namespace
 
 std::string headline(policy const& what, std::string_view policy_path) {
-  return fmt::format(
-      "bulkhead {} · policy {} · {} host{} · contained: none (this version does not contain)",
-      BULKHEAD_VERSION, policy_path, what.hosts.size(), what.hosts.size() == 1 ? "" : "s");
+  return fmt::format("bulkhead {} · policy {} · {} host{} · contained: {}", BULKHEAD_VERSION,
+                     policy_path, what.hosts.size(), what.hosts.size() == 1 ? "" : "s",
+                     required_tiers(what));
 }
 
 std::vector<std::string> host_table(std::span<host_status const> hosts,
@@ -107,7 +125,8 @@ std::vector<std::string> host_table(std::span<host_status const> hosts,
                                     table_style const& style) {
   auto const shown =
       style.most_hosts == 0 ? hosts.size() : std::min(hosts.size(), style.most_hosts);
-  std::vector<row> rows{{"host", "state", "pid", "up", "restarts", "requests", "last reason"}};
+  std::vector<row> rows{{"host", "state", "pid", "up", "contained", "memory", "cpu", "restarts",
+                         "requests", "last reason"}};
   for (auto const& host : hosts.first(shown))
     rows.push_back(row_of(host, now));
 

@@ -20,7 +20,7 @@ struct table_style {
   std::size_t most_hosts = 0;
 };
 
-/// `bulkhead 0.1.0 · policy P · 3 hosts · contained: none (this version does not contain)`.
+/// `bulkhead 0.1.0 · policy P · 3 hosts · contained: strong`.
 std::string headline(policy const& what, std::string_view policy_path);
 
 /// One line of headings and one for each host, without line ends. What comes from an extension is
