@@ -1,5 +1,6 @@
 #include <bulkhead/actors/file_access.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -15,6 +16,18 @@ bool denies(host_access const& access, path_action action, std::string_view root
 bool denies_by_real_name(host_access const& access, path_action action, root_names const& root,
                          std::string_view relative) {
   return root.real != root.as_named && denies(access, action, root.real, relative);
+}
+
+/// Without the symbolic links in that part of it which exists.
+std::string real_name(std::filesystem::path there) {
+  std::filesystem::path missing;
+  while (there.has_relative_path()) {
+    if (auto const folder = platform::folder::open(there.string()))
+      return path_below(folder->real_path(), missing.native());
+    missing = missing.empty() ? there.filename() : there.filename() / missing;
+    there = there.parent_path();
+  }
+  return path_below(there.native(), missing.native());
 }
 
 } // namespace
@@ -35,6 +48,15 @@ bool is_allowed(host_access const& access, path_action action, root_names const&
                 std::string_view relative) {
   return access.decide(action, path_below(root.as_named, relative)).allowed &&
          !denies_by_real_name(access, action, root, relative);
+}
+
+bool carries_a_root(host_access const& access, std::string_view real) {
+  auto const is_carried = [&](std::string const& root) {
+    auto const at = real_name(root);
+    return at.starts_with(real) && (at.size() == real.size() || at[real.size()] == '/');
+  };
+  return std::ranges::any_of(access.roots, is_carried) ||
+         std::ranges::any_of(access.workspace, is_carried);
 }
 
 result<rooted> open_root(std::string_view root, std::string_view canonical) {

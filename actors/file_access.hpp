@@ -28,6 +28,10 @@ bool is_denied(host_access const& access, path_action action, root_names const& 
 bool is_allowed(host_access const& access, path_action action, root_names const& root,
                 std::string_view relative);
 
+/// Whether one of the policy's own folders is, or would be, at or below a real path: what is put
+/// there decides where a rule leads, by whatever name the folder is reached. Blocks; any thread.
+bool carries_a_root(host_access const& access, std::string_view real);
+
 /// A folder of the policy's, opened, and the path below it that is asked for.
 struct rooted {
   root_names root;

@@ -238,14 +238,15 @@ result<json> remove(file_request const& asked) {
 result<json> rename(file_request const& asked) {
   auto const overwrite = request_arguments{asked.payload}.flag("overwrite", false);
   auto const& access = *asked.access;
-  // A link is renamed as it is: put where the policy names a file, it would choose where the rule
-  // leads.
   if (access.root_of(asked.paths[1]) == asked.paths[1])
-    return error{errc::path_denied};
+    return error{errc::path_denied}; // the policy's own folder is not replaced
   auto const from = find_target(access, asked.paths[0]);
   auto const to = find_target(access, asked.paths[1]);
   if (!from || !to)
     return from ? to.error() : from.error();
+  // A link is renamed as it is: put where a rule leads, it would choose where that is.
+  if (carries_a_root(access, path_below(to->in.folder.real_path(), to->where.relative())))
+    return error{errc::path_denied};
   auto const leaves = allowed_below(access, path_action::write, from->in, from->where.relative());
   auto const arrives = allowed_below(access, path_action::write, to->in, to->where.relative());
   auto const was_storage = counts_as_storage(asked, from->in, from->where.relative());

@@ -541,6 +541,7 @@ task<void> live(supervisor_ptr self) {
   for (;;) {
     auto end = co_await run_process(self);
     state.process.reset();
+    state.contained.reset();
     self->send(state.around->servants.monitor, revoke_atom::value, state.around->policy.id);
     if (state.stop_requested)
       co_return enter(self, host_state::Stopped, reason::requested);

@@ -237,6 +237,28 @@ deny = ["ws/hidden"])"};
   CHECK(tell(run, "files", "findFiles", {"**/{new,shown}"}).value == array{linked("shown")});
 }
 
+TEST_CASE("a link is not put where a rule leads, by whatever name the folder is reached") {
+  // "alias" is another name of "ws", and what is read is named by that of "ws".
+  target here{R"(workspace = ["ws/deep/inner"]
+read = ["ws/deep/inner"]
+write = ["alias"])"};
+  disk::create_directory_symlink(here.root, here.path() / "alias");
+  here.write("ws/deep/inner/file", "");
+  here.write("ws/trap/file", "");
+  auto const by_alias = [&](std::string_view below) {
+    return (here.path() / "alias" / below).string();
+  };
+  disk::create_directory_symlink(here.outside, here.root / "link");
+  disk::create_directory_symlink(here.outside, here.root / "trap/inner");
+  auto const away = GENERATE("deep/inner", "deep");
+  INFO("moved away: " << away);
+  REQUIRE(fs(here.run, "rename", by_alias(away), by_alias("moved")).code.empty());
+  here.refuses(disk::exists(here.root / "deep") ? "path_denied" : "file_not_found",
+               fs(here.run, "rename", by_alias("link"), by_alias("deep/inner")));
+  here.refuses("path_denied", fs(here.run, "rename", by_alias("trap"), by_alias("deep")));
+  CHECK(!disk::exists(here.root / "deep/inner"));
+}
+
 TEST_CASE("a link that is put in the place of a file which a rule names opens nothing") {
   target here{R"(read = ["only.txt"]
 write = ["only.txt"])"};
@@ -323,7 +345,7 @@ TEST_CASE("every attacker of the corpus is stopped, and its neighbour is served"
   using enum permission;
   disk::path const corpus{BULKHEAD_TEST_SOURCE_DIR "/tests/adversary"};
   for (auto const& entry : disk::directory_iterator{corpus}) {
-    if (!entry.is_directory())
+    if (!disk::exists(entry.path() / "package.json"))
       continue;
     INFO(entry.path().filename());
     temporary_directory files;

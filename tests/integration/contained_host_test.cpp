@@ -1,13 +1,20 @@
 #include "test_hosts.hpp"
 
+#include <bulkhead/platform/output_lines.hpp>
+#include <bulkhead/platform/process.hpp>
+
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/json/parse.hpp>
 
 #include <algorithm>
 #include <condition_variable>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <poll.h>
 #include <string>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -253,4 +260,34 @@ TEST_CASE("a filter that is none fails the start and says so") {
   REQUIRE(!started);
   CHECK(started.error().host_reason() == reason::sandbox_failure);
   CHECK(run.host().status().detail.find("filter") != std::string::npos);
+}
+
+TEST_CASE("a backend that is killed leaves no host behind, not even one that never looks up") {
+  temporary_directory place;
+  auto const rules = place.write(
+      "policy.toml", "[hosts.spinning]\nextension = \"" +
+                         (test_hosts::folder / "extensions/spinning").string() + "\"\n");
+  platform::process_spec spec;
+  spec.program = BULKHEAD_TEST_COMMAND;
+  spec.arguments = {"run", "--json", rules.string()};
+  spec.environment = {{"PATH", "/usr/bin:/bin"}};
+  auto backend = platform::spawn(spec).value();
+  boost::asio::io_context loop;
+  pid_t host = 0;
+  platform::output_reader const output{loop.get_executor(), backend.take_output(),
+                                       [&](std::string_view line) {
+                                         auto const event = boost::json::parse(line).as_object();
+                                         if (event.at("event") != "activated")
+                                           return;
+                                         host = static_cast<pid_t>(event.at("pid").as_int64());
+                                         loop.stop();
+                                       }};
+  loop.run_for(20s);
+  REQUIRE(host != 0);
+  platform::unique_fd const descriptor{static_cast<int>(::syscall(SYS_pidfd_open, host, 0))};
+  REQUIRE(descriptor);
+  pollfd ended{descriptor.get(), POLLIN, 0};
+  CHECK(::poll(&ended, 1, 0) == 0);
+  backend.signal(SIGKILL);
+  CHECK(::poll(&ended, 1, 10'000) == 1);
 }
