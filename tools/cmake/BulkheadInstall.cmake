@@ -22,6 +22,10 @@ set(installed_targets bulkhead)
 if(TARGET bulkhead_testing)
   list(APPEND installed_targets bulkhead_testing)
   install(DIRECTORY tests/harness DESTINATION "${header_dir}" FILES_MATCHING PATTERN "*.hpp")
+  # The attackers, for embedders who try them against their own policy.
+  install(DIRECTORY tests/adversary/ DESTINATION "${CMAKE_INSTALL_DATADIR}/bulkhead/adversary"
+          PATTERN "native" EXCLUDE PATTERN "CMakeLists.txt" EXCLUDE)
+  install(TARGETS bulkhead_attacks RUNTIME DESTINATION "${CMAKE_INSTALL_DATADIR}/bulkhead/adversary/process")
 endif()
 install(TARGETS ${installed_targets} EXPORT BulkheadTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(TARGETS bulkhead_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
