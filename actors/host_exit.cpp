@@ -8,12 +8,10 @@
 namespace bulkhead {
 namespace {
 
-/// V8 prints it before it aborts: its own limit, which is below the host's.
-constexpr std::string_view heap_is_full = "heap out of memory";
-
-bool said(std::span<std::string const> lines, std::string_view text) {
-  return std::ranges::any_of(lines, [&](auto const& line) { return line.find(text) != line.npos; });
-}
+/// V8's own limit is below the host's; where RLIMIT_DATA holds the memory, what is asked for next
+/// decides who notices.
+constexpr std::string_view last_words[] = {"heap out of memory", "process out of memory",
+                                           "std::bad_alloc", "OOMErrorHandler"};
 
 exit_cause cause_of_signal(exit_facts const& facts) {
   auto const number = facts.status.value;
@@ -31,9 +29,9 @@ exit_cause cause_of_signal(exit_facts const& facts) {
     return with(reason::signal, ": it made a system call that the filter forbids");
   case SIGABRT:
   case SIGTRAP:
-    if (said(facts.last_lines, heap_is_full))
-      return with(reason::out_of_memory,
-                  ": V8's heap was full, at three quarters of limits.memory");
+    if (facts.said_out_of_memory)
+      return with(reason::out_of_memory, ": it ran out of memory, by limits.memory of " +
+                                             units::size_text(facts.limits.memory));
     break;
   default:
     break;
@@ -42,6 +40,10 @@ exit_cause cause_of_signal(exit_facts const& facts) {
 }
 
 } // namespace
+
+bool says_out_of_memory(std::string_view line) noexcept {
+  return std::ranges::any_of(last_words, [&](auto words) { return line.find(words) != line.npos; });
+}
 
 exit_cause cause_of(exit_facts const& facts) {
   auto const& status = facts.status;

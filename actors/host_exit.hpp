@@ -7,17 +7,21 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 
 namespace bulkhead {
+
+/// Whether a line of a host's output is what V8 or the C++ library says before it aborts for want
+/// of memory.
+bool says_out_of_memory(std::string_view line) noexcept;
 
 /// What is known when the process of a host has ended.
 struct exit_facts {
   platform::exit_status status;
   std::uint64_t oom_kills = 0;      ///< processes of the host that its memory limit has ended
   std::optional<error> not_started; ///< why the program never ran
-  std::span<std::string const> last_lines;
+  bool said_out_of_memory = false;  ///< it printed what a runtime prints then
   host_limits const& limits;
 };
 

@@ -1,5 +1,7 @@
 #include <bulkhead/actors/host_output.hpp>
 
+#include <bulkhead/actors/host_exit.hpp>
+
 #include <utility>
 
 namespace bulkhead {
@@ -26,6 +28,7 @@ public:
   ~stream_log() { tell_left_out(); }
 
   void take(char const* stream, std::string_view line) {
+    said_out_of_memory = said_out_of_memory || says_out_of_memory(line);
     record_->update([&](host_status& now) {
       if (now.last_lines.size() >= last_lines_cap)
         now.last_lines.erase(now.last_lines.begin());
@@ -43,6 +46,7 @@ public:
       log_->warn("[{}] output is left out: more than limits.output_rate", host_);
   }
 
+  bool said_out_of_memory = false;
   std::shared_ptr<std::uint64_t> const printed = std::make_shared<std::uint64_t>(0);
 
 private:
@@ -74,6 +78,10 @@ host_output::host_output(loop& on, platform::child_process& process,
               [to = log_](std::string_view line) { to->take("stderr", line); },
               {},
               log_->printed} {}
+
+bool host_output::said_out_of_memory() const noexcept {
+  return log_->said_out_of_memory;
+}
 
 std::shared_ptr<std::uint64_t const> host_output::printed() const noexcept {
   return log_->printed;

@@ -24,6 +24,8 @@ public:
 
   /// Bytes that came so far, those of cut lines included. Lives on.
   std::shared_ptr<std::uint64_t const> printed() const noexcept;
+  /// Whether a line said that memory ran out.
+  bool said_out_of_memory() const noexcept;
 
 private:
   class stream_log;

@@ -187,9 +187,8 @@ task<bool> wait_for_exit(supervisor_ptr self, deadline by) {
 host_signal describe_exit(supervisor_ptr self, std::uint64_t generation,
                           platform::exit_status const& status) {
   auto const& state = self->state;
-  exit_facts facts{status, 0, state.contained->failure(), {}, state.around->policy.limits};
-  auto const lines = record_of(self).snapshot().last_lines;
-  facts.last_lines = lines;
+  exit_facts facts{status, 0, state.contained->failure(), state.output->said_out_of_memory(),
+                   state.around->policy.limits};
   if (state.contained->report().tier != sandbox_tier::none)
     facts.oom_kills =
         state.around->runtime.containment.measure({state.contained->probe()}).front().oom_kills;

@@ -152,8 +152,9 @@ private:
 /// and must not block it.
 class runtime {
 public:
-  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, or a
-  /// host requires containment that this version does not have.
+  /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, a
+  /// contained host is to be connected by a path (policy_conflict), or others could have changed
+  /// the policy's file (integrity_unsafe_owner).
   explicit runtime(policy what, runtime_options options = {});
   /// On a loop of the backend's, which exactly one thread runs. Before the destructor, let
   /// async_shutdown complete; without that the destructor kills the hosts.

@@ -41,8 +41,8 @@ struct submission {
 /// What stands behind a bulkhead::runtime: the loop, the actors, and the way to them from any
 /// thread.
 struct runtime_core : std::enable_shared_from_this<runtime_core> {
-  /// `given` may be null: then the loop is its own. Throws error with state_dir_unusable or
-  /// sandbox_unavailable.
+  /// `given` may be null: then the loop is its own. Throws error with state_dir_unusable,
+  /// policy_conflict or integrity_unsafe_owner.
   runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted);
 
   /// Ends every actor, and with them every host. See loop::stop for the threads.

@@ -228,6 +228,8 @@ bool is_settled(survey const& entries, std::chrono::system_clock::time_point now
 result<sha256_digest> cached_tree(folder const& top, int root, survey const& entries,
                                   surveyor& again, hashing const& how,
                                   std::chrono::system_clock::time_point begun) {
+  if (!how.wanted)
+    return sha256_digest{};
   auto const key = key_of(entries);
   if (how.cache)
     if (auto const known = how.cache->find(key))
@@ -280,7 +282,8 @@ result<tree_digest> digest_of_file(int root, std::string path, hashing const& ho
                                  "it has more than " + std::to_string(bounds.max_bytes) +
                                      " bytes, too many for an extension",
                                  smaller_remedy});
-  auto const digest = cached_digest(file->get(), *identity, path, how);
+  auto const digest = how.wanted ? cached_digest(file->get(), *identity, path, how)
+                                 : result<sha256_digest>{sha256_digest{}};
   if (!digest)
     return digest.error();
   return tree_digest{std::move(path), *digest, 1, identity->size};

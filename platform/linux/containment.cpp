@@ -139,7 +139,7 @@ void add_node_permissions(prepared_start& start, fs::path const& scripts) {
   allowed.readable.push_back(scripts);
   if (start.spec.tier == sandbox_tier::strong)
     allowed.writable.emplace_back("/tmp");
-  auto flags = flags_of(start.spec.program_path, allowed);
+  auto flags = flags_of(start.program->executable, allowed);
   start.add_layer("node", !flags.empty(),
                   flags.empty()
                       ? "no code from strings and no addons; Node's permission model takes "
@@ -197,7 +197,9 @@ void add_limits(prepared_start& start, std::vector<layer> const& groups, std::st
     auto const grouped = is_held(groups, "memory");
     if (!grouped)
       limit(spec, RLIMIT_DATA, bounds.memory);
-    start.add_layer("memory", true,
+    // A program of any kind can have memory that RLIMIT_DATA does not count: files in memory, and
+    // what is shared. JavaScript has no way to either.
+    start.add_layer("memory", grouped || start.asked.is_node,
                     grouped ? why_not(groups, "memory", {})
                             : "RLIMIT_DATA of each process and a look each second; no control "
                               "group: " +
@@ -501,10 +503,10 @@ private:
       return {};
     for (auto const& each : start.report_.layers)
       if (!each.holds && (each.name == "cpu" || each.name == "processes" || each.name == "memory"))
-        return error{errc::limit_unenforceable,
-                     "limits." + limit_key(each.name) + ": " + each.detail,
-                     std::string{cgroup_tree::remedy()} + "; or write  limits." +
-                         limit_key(each.name) + " = 0  to go without this limit"};
+        return error{
+            errc::limit_unenforceable, "limits." + limit_key(each.name) + ": " + each.detail,
+            std::string{cgroup_tree::remedy()} +
+                (each.name == "cpu" ? "; or write  limits.cpu_percent = 0  to go without it" : "")};
     return {};
   }
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 namespace bulkhead::platform {
 namespace {
@@ -27,16 +27,14 @@ bool takes(std::filesystem::path const& node, flags const& given) {
   return ran && ran->status == exit_status{exit_kind::exited, 0, false};
 }
 
-bool has_model(std::filesystem::path const& node) {
+bool has_model(verified_file const& node) {
   static std::mutex mutex;
-  static std::map<std::pair<std::string, std::filesystem::file_time_type>, bool> known;
-  std::error_code failed;
-  auto const changed = std::filesystem::last_write_time(node, failed);
+  static std::map<std::string, std::pair<file_identity, bool>> known;
   std::lock_guard const lock{mutex};
-  auto const [found, is_new] = known.try_emplace({node.native(), changed}, false);
-  if (is_new)
-    found->second = takes(node, model);
-  return found->second;
+  auto const [found, is_new] = known.try_emplace(node.path(), node.identity(), false);
+  if (is_new || found->second.first != node.identity())
+    found->second = {node.identity(), takes(node.path(), model)};
+  return found->second.second;
 }
 
 /// A flag's value is a list with wildcards.
@@ -46,8 +44,7 @@ bool can_be_said(std::filesystem::path const& path) {
 
 } // namespace
 
-std::vector<std::string> flags_of(std::filesystem::path const& node,
-                                  node_permissions const& permissions) {
+std::vector<std::string> flags_of(verified_file const& node, node_permissions const& permissions) {
   if (!std::ranges::all_of(permissions.readable, can_be_said) ||
       !std::ranges::all_of(permissions.writable, can_be_said) || !has_model(node))
     return {};

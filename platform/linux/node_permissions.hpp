@@ -1,5 +1,7 @@
 #pragma once
 
+#include <bulkhead/platform/verified_file.hpp>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,7 +19,6 @@ struct node_permissions {
 /// it (some milliseconds; remembered for the file). Empty where it does not: the model is there for
 /// good since Node 22.13, and as an experiment that aborts on some lists of paths (20.20) it is not
 /// used. Empty too where a path can't be said in a flag. Thread-safe; blocks.
-std::vector<std::string> flags_of(std::filesystem::path const& node,
-                                  node_permissions const& permissions);
+std::vector<std::string> flags_of(verified_file const& node, node_permissions const& permissions);
 
 } // namespace bulkhead::platform

@@ -291,6 +291,13 @@ TEST_CASE("run --json prints an object for each event, with the documented membe
   for (auto const& event : lines) {
     if (event.at("event") == "serving" || event.at("event") == "ended")
       continue;
+    if (event.at("event") == "usage") {
+      for (auto const* const member : {"time", "host", "usage", "at_exit"})
+        CHECK(event.contains(member));
+      continue;
+    }
+    CHECK(event.contains("sandbox") ==
+          (event.at("to") == "Running" && event.at("event") == "state_changed"));
     for (auto const* const member : {"time", "event", "host", "from", "to", "reason", "reason_code",
                                      "detail", "pid", "restarts"})
       CHECK(event.contains(member));
@@ -319,7 +326,8 @@ TEST_CASE("run shows a table on a terminal, in colour unless NO_COLOR is set", "
     auto const ended = served.wait();
     CAPTURE(ended.output);
     CHECK(ended.exit_code == 0);
-    CHECK(contains(ended.output, " host  state       pid    up    restarts"));
+    CHECK(contains(ended.output,
+                   " host  state       pid    up    contained  memory   cpu   restarts"));
     CHECK(contains(ended.output, "\x1b[3A"));
     CHECK(contains(ended.output, "\x1b[32m") == colours);
   }
@@ -336,15 +344,15 @@ TEST_CASE("the example backend gets the greeter's answer and answers its request
   CHECK(contains(ran.output, "greeter answers: \"hello world\"\n"));
 }
 
-TEST_CASE("the demo's three hosts do what they should", "[examples]") {
-  auto const ran =
-      run_command({(command.parent_path() / "demo_backend").string(),
-                   (source / "tools/examples/demo/policy.toml").string(), source.string()});
+TEST_CASE("the demo's hosts do what they should, and nothing gets through", "[examples]") {
+  auto const ran = run_command({(command.parent_path() / "demo_backend").string(),
+                                (source / "tools/examples/demo/policy.toml").string()});
   CAPTURE(ran.output, ran.errors);
   CHECK(ran.exit_code == 0);
-  CHECK(contains(ran.output, "3 hosts · contained: none"));
+  CHECK(contains(ran.output, "4 hosts · contained: strong"));
   CHECK(contains(ran.output, "\nreport   "));
   CHECK(contains(ran.output, "\nflaky    crashed 2 times"));
   CHECK(contains(ran.output, "\nsleeper  hung"));
+  CHECK(contains(ran.output, "; 0 got through"));
   CHECK(contains(ran.output, "\nNext: "));
 }

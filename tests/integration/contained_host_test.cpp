@@ -251,6 +251,22 @@ TEST_CASE("an interpreter or an extension that is not the pinned one does not st
   CHECK(run.host().status().detail.find("integrity_mismatch") != std::string::npos);
 }
 
+TEST_CASE("an extension that others could have changed does not start contained") {
+  temporary_directory place;
+  auto const copy = place.path() / "extension";
+  disk::copy(test_hosts::folder / "extensions/contained", copy);
+  disk::permissions(copy / "main.js", disk::perms::others_write, disk::perm_options::add);
+  auto host = contained(sandbox_tier::strong);
+  host.extension = copy;
+  harness run{only(std::move(host))};
+  auto const started = test_hosts::start(run.host());
+  REQUIRE(!started);
+  CHECK(started.error().host_reason() == reason::integrity_failure);
+  auto const detail = run.host().status().detail;
+  CHECK(detail.find("main.js") != std::string::npos);
+  CHECK(detail.find("chmod") != std::string::npos);
+}
+
 TEST_CASE("a filter that is none fails the start and says so") {
   temporary_directory place;
   auto host = contained(sandbox_tier::strong);

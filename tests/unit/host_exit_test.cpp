@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <string>
-#include <vector>
 
 using namespace bulkhead;
 using platform::exit_kind;
@@ -14,12 +13,12 @@ namespace {
 struct ended {
   exit_status status;
   std::uint64_t oom_kills = 0;
-  std::vector<std::string> said{};
+  bool said_out_of_memory = false;
 
   exit_cause cause() const {
     host_limits limits;
     limits.cpu_time = std::chrono::seconds{3};
-    return cause_of({status, oom_kills, std::nullopt, said, limits});
+    return cause_of({status, oom_kills, std::nullopt, said_out_of_memory, limits});
   }
 };
 
@@ -57,12 +56,14 @@ TEST_CASE("memory that ran out is told whoever noticed it") {
   auto const by_kernel = ended{{exit_kind::signaled, SIGKILL}, 1}.cause();
   CHECK(by_kernel.why == reason::out_of_memory);
   CHECK(contains(by_kernel.detail, "limits.memory, 512MiB"));
-  std::vector<std::string> const heap{
-      "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"};
-  CHECK(ended{{exit_kind::signaled, SIGABRT}, 0, heap}.cause().why == reason::out_of_memory);
+  CHECK(ended{{exit_kind::signaled, SIGABRT}, 0, true}.cause().why == reason::out_of_memory);
   CHECK(ended{{exit_kind::signaled, SIGABRT}}.cause().why == reason::signal);
   CHECK(ended{{exit_kind::signaled, SIGKILL}}.cause().why == reason::signal);
-  CHECK(ended{{exit_kind::exited, 1}, 0, heap}.cause().why == reason::exit_code);
+  CHECK(ended{{exit_kind::exited, 1}, 0, true}.cause().why == reason::exit_code);
+  CHECK(says_out_of_memory(
+      "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"));
+  CHECK(says_out_of_memory("  what():  std::bad_alloc"));
+  CHECK(!says_out_of_memory("the disk is out of space, memory is fine"));
 }
 
 TEST_CASE("a program that never ran is the sandbox's failure") {
@@ -70,7 +71,7 @@ TEST_CASE("a program that never ran is the sandbox's failure") {
   auto const cause = cause_of({{exit_kind::not_started, 323},
                                0,
                                error{errc::sandbox_step_failed, "landlock_path"},
-                               {},
+                               false,
                                limits});
   CHECK(cause.why == reason::sandbox_failure);
   CHECK(contains(cause.detail, "landlock_path"));

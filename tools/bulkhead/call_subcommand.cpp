@@ -87,7 +87,7 @@ private:
   void end(result<json> ended) {
     if (ended_)
       return;
-    ended_ = ended ? exit_done : exit_failed;
+    ended_ = ended ? exit_done : exit_code_of(ended.error());
     start_timer_.cancel();
     // Later: what came along with the reply, such as the commands' names, has then been taken in.
     boost::asio::post(loop_, [this, ended = std::move(ended)] {

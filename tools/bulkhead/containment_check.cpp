@@ -13,9 +13,15 @@ void append(mechanisms& all, mechanisms const& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-mechanisms missing_limits(host_limits const& limits, machine_report const& machine) {
-  // Without a control group memory and processes are bounded by rlimits, and watched.
-  return limits.cpu_percent != 0 ? machine.missing_for(purpose::cpu_limit) : mechanisms{};
+/// Without a control group memory and processes are bounded by rlimits, and watched; for programs
+/// of any kind memory is not.
+mechanisms missing_limits(host_policy const& host, machine_report const& machine) {
+  mechanisms missing;
+  if (host.limits.cpu_percent != 0)
+    append(missing, machine.missing_for(purpose::cpu_limit));
+  if (host.runtime == host_runtime::command)
+    append(missing, machine.missing_for(purpose::memory_limit));
+  return missing;
 }
 
 host_verdict check(host_policy const& host, machine_report const& machine) {
@@ -26,7 +32,7 @@ host_verdict check(host_policy const& host, machine_report const& machine) {
     append(verdict.unmet, machine.missing_for(purpose::node_hosts));
   if (required != sandbox_tier::none)
     append(required == sandbox_tier::strong ? verdict.unmet : verdict.unheld,
-           missing_limits(host.limits, machine));
+           missing_limits(host, machine));
   return verdict;
 }
 

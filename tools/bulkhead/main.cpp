@@ -34,14 +34,6 @@ constexpr subcommand_group everything{
     "  4  this machine can't enforce what the policy requires",
     "bulkhead run policy.toml"};
 
-/// What the machine lacks is for its administrator, all else for whoever called.
-int exit_code_of(error const& failed) {
-  auto const lacks = failed.code() == errc::sandbox_unavailable ||
-                     failed.code() == errc::limit_unenforceable ||
-                     failed.host_reason() == reason::sandbox_failure;
-  return lacks ? exit_containment : exit_failed;
-}
-
 int run_reporting_errors(arguments const& given) {
   try {
     return run_group(everything, given);

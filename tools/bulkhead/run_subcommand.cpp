@@ -188,6 +188,9 @@ int run_subcommand(arguments const& given) {
       "  detail       the cause as a sentence; may be empty\n"
       "  pid          0 without a process\n"
       "  restarts     since the host was last started explicitly\n"
+      "  sandbox      with Running: the tier, and each layer with whether it holds and how\n"
+      "Each second an event usage tells what each host uses (host, usage, at_exit), and one whose\n"
+      "host is null what all of them use.\n"
       "The first line's event is serving (with version, policy and hosts), the last one's ended.",
       "bulkhead run policy.toml --json"};
   boost::program_options::options_description options;

@@ -59,7 +59,7 @@ json event_json(host_event const& event) {
 json usage_json(usage_report const& report) {
   return {{"time", time_text(std::chrono::system_clock::now())},
           {"event", "usage"},
-          {"host", report.host.empty() ? json{nullptr} : json{report.host}},
+          {"host", report.host.empty() ? json(nullptr) : json(report.host)},
           {"at_exit", report.at_exit},
           {"usage", to_json(report.usage)}};
 }
