@@ -1,28 +1,23 @@
 'use strict';
 
 // Ends its process on the first two attempts and works from the third on: what a supervisor is for.
-// The attempts are counted in a file of the folder that FLAKY_STATE names.
-
-const fs = require('node:fs');
-const path = require('node:path');
+// The attempts are counted in its storage folder, which outlives the process.
 
 const CRASHES = 2;
 const EXIT_CODE = 3;
 
-function countAttempt(folder) {
-  const file = path.join(folder, 'attempts');
-  const attempt = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) + 1 : 1;
-  fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(file, String(attempt));
+async function countAttempt({ fs, folders }) {
+  const file = `${folders.storage}/attempts`;
+  const before = await fs.readFile(file, 'utf8').catch(() => '0');
+  const attempt = Number(before) + 1;
+  await fs.writeFile(file, String(attempt));
   return attempt;
 }
 
-let attempt = null; // counted once a process
-
 exports.activate = context => {
-  context.commands.register('work', ([n = 1, folder = process.env.FLAKY_STATE]) => {
-    if (!folder) throw new Error('FLAKY_STATE names no folder to count the attempts in');
-    attempt ??= countAttempt(folder);
+  let attempt = null; // counted once a process
+  context.commands.register('work', async ([n = 1]) => {
+    attempt ??= await countAttempt(context);
     if (attempt <= CRASHES) process.exit(EXIT_CODE);
     return { attempt, result: n * n };
   });
