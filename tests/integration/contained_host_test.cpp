@@ -156,7 +156,8 @@ TEST_CASE("a contained extension reaches the machine's network only where it is 
   auto const port = listener.local_endpoint().port();
   CHECK(told(run, "connect", {granted ? "localhost" : "127.0.0.1", port}) ==
         (granted ? json{{"value", "connected"}} : json{{"code", "EACCES"}}));
-  auto const* const layer = layer_of(run.host().status().sandbox, "network");
+  auto const status = run.host().status();
+  auto const* const layer = layer_of(status.sandbox, "network");
   REQUIRE(layer);
   CHECK(layer->holds == !granted);
 }

@@ -262,16 +262,31 @@ test('patched globals do not reach the channel', async t => {
   assert.deepEqual(await backend.command('echo', 'still here'), ['still here']);
 });
 
+/** An example whose backend keeps these files: their content by their path. */
+async function startWithFiles(t, example, files) {
+  const backend = await Backend.start(t, path.join(EXAMPLES, example), { activate: false });
+  const found = name => {
+    if (!files.has(name)) throw { error: 'no such file', code: 'file_not_found' };
+    return files.get(name);
+  };
+  backend.on('fs.readFile', ({ path, encoding }) => ({ content: found(path), encoding }));
+  backend.on('fs.stat', ({ path }) => ({ type: 'file', size: found(path).length, mtime: 0 }));
+  backend.on('fs.writeFile', ({ path, content }) => (files.set(path, content), {}));
+  backend.on('workspace-find-files', () => ({ files: [...files.keys()], complete: true }));
+  const folders = { workspace: ['/workspace'], storage: '/storage' };
+  await backend.request('activate-extension', { folders });
+  return backend;
+}
+
 test('the examples do what they say', async t => {
   const greeter = await Backend.start(t, path.join(EXAMPLES, 'greeter'));
   greeter.on('window-show-message', () => ({}));
   assert.equal(await greeter.command('greet', 'you'), 'hello you');
   assert.deepEqual(greeter.received.at(-1).payload, { message: 'greeting you' });
 
-  const folder = path.dirname(extensionOf(t, ''));
+  const files = new Map();
   const flaky = async () => {
-    const options = { env: { FLAKY_STATE: folder } };
-    const backend = await Backend.start(t, path.join(EXAMPLES, 'demo/extensions/flaky'), options);
+    const backend = await startWithFiles(t, 'demo/extensions/flaky', files);
     const answer = backend.command('work', 3);
     return Promise.race([answer, backend.exited]);
   };
@@ -283,9 +298,9 @@ test('the examples do what they say', async t => {
 test('the report counts documents and finds links that lead nowhere', async t => {
   const text =
     '# One two\n\n[a](#one-two) [b](#none) [c](other.md) [d](https://x.y)\n\n```\n[e](no.md)\n```\n';
-  const folder = path.dirname(extensionOf(t, text, 'page.md'));
-  const report = await Backend.start(t, path.join(EXAMPLES, 'demo/extensions/report'));
-  assert.deepEqual(await report.command('report', folder), {
+  const files = new Map([['/workspace/page.md', text]]);
+  const report = await startWithFiles(t, 'demo/extensions/report', files);
+  assert.deepEqual(await report.command('report'), {
     documents: 1,
     words: 6,
     headings: 1,
