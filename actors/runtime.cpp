@@ -178,7 +178,9 @@ void runtime::update_policy(policy changed, completion<std::vector<policy_change
   if (!core_->accepting)
     return boost::asio::post(core_->on->context(),
                              [done = std::move(done)] { done(error{errc::runtime_stopped}); });
-  auto rules = access_rules::compile(changed, core_->place.path());
+  auto const refused = fault_of(changed);
+  auto rules = refused ? result<access_rules_ptr>{*refused}
+                       : access_rules::compile(changed, core_->place.path());
   if (!rules)
     return boost::asio::post(core_->on->context(),
                              [done = std::move(done), why = rules.error()] { done(why); });

@@ -38,16 +38,9 @@ result<std::filesystem::path> write_scripts(platform::run_directory const& place
   return place.write_folder("node", files);
 }
 
-/// What load_policy() says with line and column, for a policy made in memory; and that nobody but
-/// its owner can have written the file.
 policy checked(policy rules) {
-  for (auto const& host : rules.hosts)
-    if (host.sandbox.require != sandbox_tier::none && host.transport == host_transport::sockets)
-      throw error{errc::policy_conflict, "a contained host can't reach a socket by its path",
-                  "use  transport = \"socketpair\""}
-          .with_host(host.id);
-  if (!rules.file.empty())
-    platform::require_safe_path(rules.file).value();
+  if (auto const fault = fault_of(rules))
+    throw *fault;
   return rules;
 }
 
@@ -110,6 +103,18 @@ std::shared_ptr<spdlog::logger> make_logger(std::string const& level) {
 }
 
 } // namespace
+
+std::optional<error> fault_of(policy const& rules) {
+  for (auto const& host : rules.hosts)
+    if (host.sandbox.require != sandbox_tier::none && host.transport == host_transport::sockets)
+      return error{errc::policy_conflict, "a contained host can't reach a socket by its path",
+                   "use  transport = \"socketpair\""}
+          .with_host(host.id);
+  if (rules.file.empty())
+    return std::nullopt;
+  auto const safe = platform::require_safe_path(rules.file);
+  return safe ? std::nullopt : std::optional<error>{safe.error()};
+}
 
 runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
     : owns_loop{given == nullptr}

@@ -38,6 +38,10 @@ struct submission {
   std::shared_ptr<call_ticket> ticket; // null if it can't be cancelled
 };
 
+/// Why a policy is not taken: what load_policy() says with line and column, for one that was made
+/// in memory, and that others could have changed its file. Blocks; any thread.
+std::optional<error> fault_of(policy const& rules);
+
 /// What stands behind a bulkhead::runtime: the loop, the actors, and the way to them from any
 /// thread.
 struct runtime_core : std::enable_shared_from_this<runtime_core> {

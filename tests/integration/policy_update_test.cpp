@@ -89,6 +89,22 @@ TEST_CASE("a policy whose rules can't be compiled changes nothing") {
   CHECK(fs(x.run, "readFile", path, "utf8").value == "one");
 }
 
+TEST_CASE("a policy that others could have changed meanwhile changes nothing") {
+  changing_policy changing;
+  changing.now.file = changing.home.write("policy.toml", "");
+  changing.now.hosts[0].rate_limit.burst += 1;
+  std::filesystem::permissions(changing.now.file, std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  auto const refused = changing.update();
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == errc::integrity_unsafe_owner);
+  CHECK(changing.run->active_policy()->hosts[0].rate_limit.burst !=
+        changing.now.hosts[0].rate_limit.burst);
+  std::filesystem::permissions(changing.now.file, std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::remove);
+  CHECK(changing.update().has_value());
+}
+
 TEST_CASE("each change of the policy is in the audit log") {
   temporary_directory home;
   auto rules = policy_of({files_host_in(home.path(), "files")});
