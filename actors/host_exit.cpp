@@ -26,7 +26,10 @@ exit_cause cause_of_signal(exit_facts const& facts) {
     return with(reason::limit_exceeded,
                 ": limits.file_size, " + units::size_text(facts.limits.file_size));
   case SIGSYS:
-    return with(reason::signal, ": it made a system call that the filter forbids");
+    return with(reason::signal, facts.status.forbidden_call.empty()
+                                    ? ": it made a system call that the filter forbids"
+                                    : ": it made the system call " + facts.status.forbidden_call +
+                                          ", which the filter forbids");
   case SIGABRT:
   case SIGTRAP:
     if (facts.said_out_of_memory)

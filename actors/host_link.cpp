@@ -119,6 +119,17 @@ std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> 
   return id;
 }
 
+std::vector<host_link::open_call> host_link::oldest_calls(std::size_t most) const {
+  std::vector<open_call> open;
+  calls_.for_each([&](outbound_calls::call const& each) {
+    if (!each.waiting && each.type != ping_type)
+      open.push_back({each.type, each.since});
+  });
+  std::ranges::sort(open, {}, &open_call::since);
+  open.resize(std::min(open.size(), most));
+  return open;
+}
+
 void host_link::when_idle(completer<void> done) {
   idle_.emplace(std::move(done));
   tell_idle();

@@ -34,6 +34,8 @@ struct link_sockets {
 class host_link final : public std::enable_shared_from_this<host_link>,
                         private wire_stream::listener {
 public:
+  static constexpr std::string_view ping_type = "ping";
+
   /// What a link works with; all of it outlives the link.
   struct surroundings {
     loop& on;
@@ -65,6 +67,13 @@ public:
   /// Ends a request with errc::request_cancelled and tells the host. Does nothing for one that has
   /// ended.
   void cancel(std::uint64_t id);
+  /// A request of ours that the host has and has not answered.
+  struct open_call {
+    std::string type;
+    outbound_calls::clock::time_point since;
+  };
+  /// Those of the backend, Bulkhead's own pings left out; the oldest first, `most` of them.
+  std::vector<open_call> oldest_calls(std::size_t most) const;
   /// Requests of ours that have not ended.
   std::size_t open_calls() const noexcept { return calls_.size(); }
   /// Completes once no request of ours is open.

@@ -7,6 +7,7 @@
 #include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/process.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,7 +16,8 @@ namespace bulkhead {
 
 /// What one start of a host needs, worked out from its policy and the machine as it is now.
 struct host_start {
-  platform::process_spec spec; ///< without its connection
+  std::chrono::steady_clock::time_point began; ///< when it was asked for
+  platform::process_spec spec;                 ///< without its connection
   /// All that was opened and verified for it.
   std::shared_ptr<platform::containment::preparation> contained;
   std::string

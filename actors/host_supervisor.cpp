@@ -1,10 +1,11 @@
 #include <bulkhead/actors/host_supervisor.hpp>
 
 #include <bulkhead/actors/caf_errors.hpp>
+#include <bulkhead/actors/health_watch.hpp>
 #include <bulkhead/actors/host_exit.hpp>
 #include <bulkhead/actors/host_start.hpp>
-#include <bulkhead/actors/resource_monitor.hpp>
 #include <bulkhead/config/units.hpp>
+#include <bulkhead/platform/thread_activity.hpp>
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -26,6 +27,8 @@ using signal_kind = host_signal::kind;
 /// Between a closed connection and the end of the process that closed it: the kernel does both
 /// within a millisecond, a busy machine takes a little longer.
 constexpr auto exit_grace = 1s;
+/// Of a host that is silent, how many open requests are named.
+constexpr std::size_t named_requests = 3;
 /// A process that SIGKILL has not ended by then is stuck in the kernel, and nothing that we do will
 /// end it.
 constexpr auto kill_grace = 5s;
@@ -54,12 +57,9 @@ spdlog::logger& log_of(supervisor_ptr self) {
   return *self->state.around->runtime.log;
 }
 
-/// The number of the program; until it runs in its sandbox, of the launcher; 0 without either.
+/// 0 without a process.
 pid_t pid_of(host_supervisor_state const& state) {
-  if (!state.process)
-    return 0;
-  auto const program = state.contained->launch().program;
-  return program != 0 ? program : state.process->pid();
+  return state.process ? state.process->pid() : 0;
 }
 
 // ---- the state machine ------------------------------------------------------------------------
@@ -76,8 +76,11 @@ void publish(supervisor_ptr self, host_event_kind kind, host_state from, host_st
   event.pid = pid_of(self->state);
   event.restarts = self->state.budget->granted();
   event.when = std::chrono::system_clock::now();
-  if (to == host_state::Running && self->state.contained)
-    event.sandbox = self->state.contained->report();
+  if (to == host_state::Running) {
+    auto const now = record_of(self).snapshot();
+    event.sandbox = now.sandbox;
+    event.start = now.start;
+  }
   self->send(self->state.around->events, event_atom::value, std::move(event));
 }
 
@@ -105,16 +108,21 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail = 
     now.detail = detail;
     now.pid = pid_of(state);
     now.restarts = state.budget->granted();
-    if (to == host_state::Running)
+    if (to == host_state::Running) {
       now.running_since = std::chrono::system_clock::now();
-    else if (from == host_state::Running)
+      now.sandbox = state.process->report();
+      now.start = state.process->times();
+      now.start.ready =
+          std::chrono::duration_cast<start_times::duration>(clock::now() - state.process->began());
+    } else if (from == host_state::Running) {
       now.running_since = {};
+    }
+    if (to != host_state::Running)
+      now.unresponsive_since = {};
     if (to == host_state::Unhealthy || to == host_state::Crashed) {
       now.last_end = why;
       now.last_end_detail = detail;
     }
-    if (to == host_state::Running)
-      now.sandbox = state.contained->report();
     if (to == host_state::Starting)
       now.commands.clear();
   });
@@ -183,19 +191,6 @@ task<bool> wait_for_exit(supervisor_ptr self, deadline by) {
   }
 }
 
-/// What the exit of the present process comes from.
-host_signal describe_exit(supervisor_ptr self, std::uint64_t generation,
-                          platform::exit_status const& status) {
-  auto const& state = self->state;
-  exit_facts facts{status, 0, state.contained->failure(), state.output->said_out_of_memory(),
-                   state.around->policy.limits};
-  if (state.contained->report().tier != sandbox_tier::none)
-    facts.oom_kills =
-        state.around->runtime.containment.measure({state.contained->probe()}).front().oom_kills;
-  auto const cause = cause_of(facts);
-  return {signal_kind::exited, generation, cause.why, cause.code, cause.detail};
-}
-
 /// Sends a signal to this actor from outside of it, for as long as it lives.
 auto signal_sender(supervisor_ptr self) {
   return [weak = caf::actor_cast<caf::weak_actor_ptr>(self->address())](host_signal signal) {
@@ -207,6 +202,7 @@ auto signal_sender(supervisor_ptr self) {
 
 /// Looks up what the start needs, off the loop's thread: it reads files.
 task<result<host_start>> prepare(supervisor_ptr self) {
+  auto const began = clock::now();
   auto& runtime = self->state.around->runtime;
   auto const& host = self->state.around->policy;
   auto look_up = [policy = host,
@@ -218,148 +214,47 @@ task<result<host_start>> prepare(supervisor_ptr self) {
   auto start = co_await blocking(self, runtime.on.blocking_pool(), look_up);
   if (!start)
     co_return to_error(start.error());
+  if (*start)
+    (*start)->began = began;
   co_return std::move(*start);
 }
 
-void record_start(supervisor_ptr self, host_start const& start) {
+audit_record record_of_start(std::string const& host, host_start const& start) {
   audit_record made;
   made.time = std::chrono::system_clock::now();
-  made.host = self->state.around->policy.id;
+  made.host = host;
   made.what = "host.started";
   made.object = start.extension_id;
   made.rule = to_string(start.held);
-  self->send(self->state.around->servants.audit, record_atom::value, audit_records{made});
-}
-
-void watch_usage(supervisor_ptr self) {
-  auto& state = self->state;
-  auto const& policy = state.around->policy;
-  auto const& counters = state.around->record->counters;
-  auto watched = std::make_shared<watched_host>();
-  watched->id = policy.id;
-  watched->generation = state.generation;
-  watched->limits = policy.limits;
-  watched->process = state.contained;
-  watched->record = state.around->record;
-  watched->tell = signal_sender(self);
-  watched->printed = state.output->printed();
-  if (policy.sandbox.file_write) {
-    auto const own =
-        folders_of(state.around->runtime.rules, policy, state.around->runtime.place.path());
-    watched->storage = {own.storage, own.logs, own.temp};
-  }
-  watched->operations_before = counters.received;
-  watched->bytes_in_before = counters.bytes_in;
-  watched->bytes_out_before = counters.bytes_out;
-  self->send(state.around->servants.monitor, watch_atom::value, std::move(watched));
+  return made;
 }
 
 /// Creates and connects the process. What goes wrong later comes as a signal.
 result<void> launch(supervisor_ptr self, host_start start) {
   auto& state = self->state;
-  auto& runtime = state.around->runtime;
-  auto const& policy = state.around->policy;
-  auto const generation = ++state.generation;
-
+  auto const& around = *state.around;
   if (!start.refused.empty())
-    log_of(self).warn("[{}] asks for more than the policy grants: {}", policy.id,
+    log_of(self).warn("[{}] asks for more than the policy grants: {}", around.policy.id,
                       to_string(start.refused));
-  state.extension_id = start.extension_id;
-  state.setup =
-      make_connection_setup(policy, runtime.place, generation, runtime.on.context().get_executor());
-  if (auto const prepared = state.setup->prepare(start.spec); !prepared)
-    return prepared.error();
-  auto const tell = signal_sender(self);
-  auto started = runtime.containment.start(
-      std::move(start.contained), std::move(start.spec), [tell, generation] {
-        tell({signal_kind::launched, generation, reason::none, 0, {}});
-      });
-  if (!started)
-    return started.error();
-  state.process = std::move(started->process);
-  state.contained = std::move(started->host);
-  state.output.emplace(runtime.on, *state.process, runtime.log, state.around->record, policy.id,
-                       policy.limits.output_rate);
-  // By this actor's own thread, so that what is known of the process is known still.
-  state.process->async_wait_exit(runtime.on.context().get_executor(),
-                                 [self, tell, generation](platform::exit_status status) {
-                                   tell(describe_exit(self, generation, status));
-                                 });
-  watch_usage(self);
-  self->send(state.around->servants.guard, grant_atom::value, policy.id, start.asked.to_bits());
-  record_start(self, start);
-  state.setup->connect(state.process->pid(), [tell, generation, link = state.around->link](
-                                                 result<link_sockets> sockets) {
-    if (sockets)
-      link->attach(generation, std::move(*sockets));
-    else
-      tell({signal_kind::connect_failed, generation, reason::start_timeout,
-            static_cast<std::int32_t>(sockets.error().code()), sockets.error().detail()});
-  });
+  auto const asked = start.asked.to_bits();
+  auto const made = record_of_start(around.policy.id, start);
+  auto created =
+      host_process::create(around, std::move(start), ++state.generation, signal_sender(self));
+  if (!created)
+    return created.error();
+  state.process = std::move(*created);
+  auto const& servants = around.servants;
+  self->send(servants.monitor, watch_atom::value, state.process->watched());
+  self->send(servants.guard, grant_atom::value, around.policy.id, asked);
+  self->send(servants.audit, record_atom::value, audit_records{made});
+  state.process->connect();
   return {};
 }
 
-// ---- control requests -------------------------------------------------------------------------
-
-/// Hands the end of a control request to a function.
-template <class Done>
-class control_handler final : public call_handler {
-public:
-  explicit control_handler(Done done)
-      : done_{std::move(done)} {}
-  void complete(result<payload> ended) override { done_(std::move(ended)); }
-  boost::asio::cancellation_slot cancellation_slot() noexcept override { return {}; }
-
-private:
-  Done done_;
-};
-
-template <class Done>
-std::unique_ptr<call_handler> when_done(Done done) {
-  return std::make_unique<control_handler<Done>>(std::move(done));
-}
-
-payload extension_payload(supervisor_ptr self) {
-  return payload{json{{"extensionId", self->state.extension_id}}};
-}
-
-/// With the folders that its path rules are about: what the extension needs to ask for files.
-payload activation_payload(supervisor_ptr self) {
-  auto const& around = *self->state.around;
-  auto const own = folders_of(around.runtime.rules, around.policy, around.runtime.place.path());
-  boost::json::array workspace;
-  for (auto const& folder : around.policy.filesystem.workspace)
-    workspace.emplace_back(folder.string());
-  return payload{json{{"extensionId", self->state.extension_id},
-                      {"folders",
-                       {{"workspace", std::move(workspace)},
-                        {"extension", own.extension.string()},
-                        {"storage", own.storage.string()},
-                        {"logs", own.logs.string()},
-                        {"temp", own.temp.string()}}}}};
-}
-
-void activate(supervisor_ptr self) {
-  if (self->state.extension_id.empty())
-    return;
-  link_of(self).send_control(
-      "activate-extension", activation_payload(self), self->state.around->policy.request_timeout,
-      when_done(
-          [tell = signal_sender(self), generation = self->state.generation](result<payload> ended) {
-            tell({signal_kind::activated, generation, reason::none, ended ? 0 : 1,
-                  ended ? std::string{} : ended.error().detail()});
-          }));
-}
-
 task<void> deactivate(supervisor_ptr self) {
-  if (self->state.extension_id.empty())
-    co_return;
   auto const by = deadline{self->state.around->policy.stop.deactivate_timeout};
-  link_of(self).send_control(
-      "deactivate-extension", extension_payload(self), by,
-      when_done([tell = signal_sender(self), generation = self->state.generation](result<payload>) {
-        tell({signal_kind::deactivated, generation, reason::none, 0, {}});
-      }));
+  if (!self->state.process->deactivate(by))
+    co_return;
   for (;;) {
     auto const signal = co_await next_signal(self, by);
     if (!signal || signal->what == signal_kind::deactivated)
@@ -382,7 +277,7 @@ void on_activated(supervisor_ptr self, host_signal const& signal) {
 
 void cut_off(supervisor_ptr self, reason why, std::string const& detail) {
   auto const& around = *self->state.around;
-  self->state.setup.reset();
+  self->state.process->disconnect();
   link_of(self).detach(why, detail);
   self->send(around.servants.files, revoke_atom::value, around.policy.id);
   self->send(around.servants.secrets, revoke_atom::value, around.policy.id);
@@ -444,6 +339,83 @@ task<process_end> end_after_close(supervisor_ptr self) {
       self, {reason::connection_closed, std::string{describe(reason::connection_closed).sentence}});
 }
 
+// ---- whether it still answers -----------------------------------------------------------------
+
+/// What a silent host does, from outside: nothing is asked of it.
+struct silent_look {
+  clock::time_point when;
+  std::optional<platform::thread_activity> thread;
+};
+
+std::string age_text(clock::duration age) {
+  return units::time_text(std::chrono::duration_cast<std::chrono::milliseconds>(age));
+}
+
+std::string describe_silence(supervisor_ptr self, std::chrono::milliseconds silence,
+                             silent_look const& now, silent_look const& before) {
+  auto text = "no answer for " + units::time_text(silence);
+  if (now.thread && before.thread)
+    text += "; " +
+            describe(*now.thread, *before.thread,
+                     std::chrono::duration_cast<std::chrono::microseconds>(now.when - before.when));
+  auto const open = link_of(self).oldest_calls(named_requests);
+  for (auto const& call : open)
+    text += fmt::format("{} {} for {}", &call == &open.front() ? "; open:" : ",", call.type,
+                        age_text(now.when - call.since));
+  return text;
+}
+
+/// A request that is open for longer than the policy allows, told as the end that it causes.
+std::optional<process_end> find_overdue(supervisor_ptr self, clock::time_point now) {
+  auto const most = self->state.around->policy.limits.request_time;
+  if (most.count() == 0)
+    return std::nullopt;
+  auto const oldest = link_of(self).oldest_calls(1);
+  if (oldest.empty() || now - oldest.front().since <= most)
+    return std::nullopt;
+  return process_end{reason::hung,
+                     fmt::format("{} has been open for {}, longer than limits.request_time, {}",
+                                 oldest.front().type, age_text(now - oldest.front().since),
+                                 units::time_text(most))};
+}
+
+/// Does what the watch asks for; `last` keeps what was seen when the silence was told. How the
+/// process is to be ended, if it is.
+std::optional<process_end> check_health(supervisor_ptr self, health_watch& health,
+                                        silent_look& last) {
+  auto const& rules = self->state.around->policy.health;
+  auto const now = clock::now();
+  auto const look = [&] { return silent_look{now, platform::main_thread_of(pid_of(self->state))}; };
+  switch (health.step_at(now)) {
+  case health_watch::step::ask:
+    self->state.process->ping();
+    return find_overdue(self, now);
+  case health_watch::step::tell: {
+    last = look();
+    auto const detail = describe_silence(self, rules.unresponsive_after, last, last);
+    record_of(self).update([&](host_status& status) {
+      status.unresponsive_since = std::chrono::system_clock::now() - rules.unresponsive_after;
+    });
+    publish(self, host_event_kind::unresponsive, host_state::Running, host_state::Running,
+            reason::none, detail);
+    return std::nullopt;
+  }
+  case health_watch::step::give_up:
+    return process_end{reason::hung, describe_silence(self, rules.kill_after, look(), last)};
+  }
+  return std::nullopt;
+}
+
+void on_answer(supervisor_ptr self, health_watch& health) {
+  auto const now = clock::now();
+  auto const silence = health.silence(now);
+  if (!health.answered(now))
+    return;
+  record_of(self).update([](host_status& status) { status.unresponsive_since = {}; });
+  publish(self, host_event_kind::responsive, host_state::Running, host_state::Running, reason::none,
+          "it answered after " + age_text(silence));
+}
+
 /// From spawn to the end of the process, however it comes.
 task<process_end> run_process(supervisor_ptr self) {
   auto& state = self->state;
@@ -454,7 +426,6 @@ task<process_end> run_process(supervisor_ptr self) {
   else
     launched = start.error();
   if (!launched) {
-    state.setup.reset();
     process_end never_started{reason_of_failed_start(launched.error().code()),
                               launched.error().what()};
     never_started.started = false;
@@ -462,24 +433,31 @@ task<process_end> run_process(supervisor_ptr self) {
   }
   record_of(self).update([&](host_status& now) { now.pid = pid_of(state); });
   auto const start_by = deadline{state.around->policy.start_timeout};
-  auto is_running = false;
+  std::optional<health_watch> health; // once it is Running
+  silent_look last_look{};
   for (;;) {
-    auto const by = is_running ? deadline{} : start_by;
+    auto const by = health ? deadline{health->due()} : start_by;
     auto const signal = co_await next_signal(self, by);
-    if (!signal)
+    if (!signal && !health)
       co_return co_await end_process(
           self, {reason::start_timeout,
                  fmt::format("no extension-host-ready within {}",
                              units::time_text(state.around->policy.start_timeout))});
+    if (!signal) {
+      auto const hung = check_health(self, *health, last_look);
+      if (!hung)
+        continue;
+      co_return co_await end_process(self, *hung);
+    }
     switch (signal->what) {
     case signal_kind::ready:
       if (state.stop_requested)
         break;
-      is_running = true;
+      health.emplace(state.around->policy.health, clock::now());
       state.budget->on_running(clock::now());
       enter(self, host_state::Running, reason::ready, signal->detail);
       self->send(state.around->connection, open_atom::value);
-      activate(self);
+      state.process->activate();
       break;
     case signal_kind::exited:
       co_return end_by_exit(self, *signal);
@@ -493,10 +471,14 @@ task<process_end> run_process(supervisor_ptr self) {
     case signal_kind::connect_failed:
       co_return co_await end_process(self, {signal->why, signal->detail});
     case signal_kind::stop:
-      co_await stop_process(self, is_running);
+      co_await stop_process(self, health.has_value());
       co_return process_end{reason::requested, {}};
     case signal_kind::activated:
       on_activated(self, *signal);
+      break;
+    case signal_kind::answered:
+      if (health)
+        on_answer(self, *health);
       break;
     case signal_kind::deactivated:
       break;
@@ -540,7 +522,6 @@ task<void> live(supervisor_ptr self) {
   for (;;) {
     auto end = co_await run_process(self);
     state.process.reset();
-    state.contained.reset();
     self->send(state.around->servants.monitor, revoke_atom::value, state.around->policy.id);
     if (state.stop_requested)
       co_return enter(self, host_state::Stopped, reason::requested);

@@ -1,15 +1,10 @@
 #pragma once
 
-#include <bulkhead/actors/connection_setup.hpp>
 #include <bulkhead/actors/coroutine.hpp>
-#include <bulkhead/actors/host_link.hpp>
-#include <bulkhead/actors/host_output.hpp>
-#include <bulkhead/actors/host_record.hpp>
+#include <bulkhead/actors/host_process.hpp>
 #include <bulkhead/actors/restart_budget.hpp>
-#include <bulkhead/actors/runtime_surroundings.hpp>
+#include <bulkhead/actors/supervisor_surroundings.hpp>
 #include <bulkhead/messages/actor_interfaces.hpp>
-#include <bulkhead/platform/child_process.hpp>
-#include <bulkhead/platform/containment.hpp>
 
 #include <caf/response_promise.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -18,31 +13,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace bulkhead {
-
-/// Who decides about and serves what a host asks for, and is told of each process of it.
-struct host_servants {
-  rate_limiter_actor limiter;
-  permission_guard_actor guard;
-  service_actor files;
-  service_actor secrets;
-  audit_log_actor audit;
-  resource_monitor_actor monitor;
-};
-
-/// What one supervisor works with; all of it outlives the actor.
-struct supervisor_surroundings {
-  runtime_surroundings& runtime;
-  host_policy const& policy;
-  std::shared_ptr<host_record> record;
-  std::shared_ptr<host_link> link;
-  ipc_connection_actor connection;
-  host_servants servants;
-  runtime_actor events; ///< who is told of every transition
-};
 
 /// The state of the actor that owns the state machine and the process of one host.
 struct host_supervisor_state {
@@ -61,11 +34,7 @@ struct host_supervisor_state {
 
   std::uint64_t generation = 0; // number of the present or last process
   bool stop_requested = false;
-  std::string extension_id;
-  std::unique_ptr<connection_setup> setup;
-  std::optional<platform::child_process> process;
-  std::shared_ptr<platform::contained_host> contained; // what holds the process
-  std::optional<host_output> output;
+  std::unique_ptr<host_process> process;
 
   std::vector<caf::typed_response_promise<host_state>> starters;
   std::vector<caf::typed_response_promise<host_state>> stoppers;

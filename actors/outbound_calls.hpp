@@ -28,6 +28,7 @@ public:
     progress_handler on_progress;
     /// The payload while the request waits for its host; nothing once it is on its way.
     std::optional<std::string> waiting;
+    clock::time_point since{}; ///< when it was made
   };
 
   /// Control requests that always find room beside the caller's own.
@@ -63,6 +64,12 @@ public:
   /// that it waited.
   template <class Visit>
   void send_waiting(Visit visit);
+
+  /// Calls visit(call const&) for each, in no particular order.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    table_.for_each([&](std::uint64_t, call const& each) { visit(each); });
+  }
 
   std::optional<clock::time_point> next_wake() const { return table_.next_wake(); }
 

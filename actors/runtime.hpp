@@ -216,8 +216,8 @@ public:
   /// void(std::exception_ptr, std::vector<policy_change>): all that is different, and of each
   /// whether it holds now or takes a new start of the program. Every request that the hosts send
   /// after that is decided by the new rules; one that was admitted before still ends. What an
-  /// extension holds is still only what its manifest asks for. Fails, and changes nothing, with
-  /// policy_invalid_pattern.
+  /// extension holds is still only what its manifest asks for. Fails, and changes nothing, as
+  /// the constructor and with policy_invalid_pattern.
   template <class Token>
   auto async_update_policy(policy changed, Token&& token) {
     return boost::asio::async_initiate<Token, void(std::exception_ptr, std::vector<policy_change>)>(

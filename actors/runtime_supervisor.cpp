@@ -16,7 +16,8 @@ using runtime_ptr = runtime_actor::stateful_pointer<runtime_supervisor_state>;
 spdlog::level::level_enum severity(host_event const& event) noexcept {
   if (event.kind == host_event_kind::activation_failed || event.to == host_state::Crashed)
     return spdlog::level::err;
-  if (event.kind == host_event_kind::state_changed && event.to == host_state::Unhealthy)
+  if (event.kind == host_event_kind::unresponsive ||
+      (event.kind == host_event_kind::state_changed && event.to == host_state::Unhealthy))
     return spdlog::level::warn;
   return spdlog::level::info;
 }

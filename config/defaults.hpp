@@ -28,6 +28,13 @@ inline constexpr double backoff_jitter = 0.1;
 /// An extension that served for this long has started properly.
 inline constexpr milliseconds restart_reset_after = 5s;
 
+/// Often enough to tell a silence of seconds, too seldom to be seen in any profile.
+inline constexpr milliseconds ping_interval = 1s;
+/// People take an answer that takes longer for a fault: the time that Windows and VS Code wait.
+inline constexpr milliseconds unresponsive_after = 3s;
+/// A large build or index may block an extension for seconds; half a minute is a fault.
+inline constexpr milliseconds kill_after = 30s;
+
 /// What an interactive caller will wait for at the most.
 inline constexpr milliseconds request_timeout = 30s;
 /// Node starts in well under a second; ten allow for a cold disk and a loaded machine.

@@ -59,7 +59,7 @@ public:
   void read_file(toml::table const& file) {
     for (auto const& [key, node] : file)
       if (key.str() == "defaults")
-        read_subtable(key, node, "hosts.*", "defaults");
+        read_subtable(node, "hosts.*", "defaults");
       else if (key.str() != "hosts")
         read_entry(key, node, "", "");
     check_secrets(file);
@@ -76,15 +76,12 @@ private:
       read_entry(key, value, table, shown);
   }
 
-  void read_subtable(toml::key const& key, toml::node const& node, std::string_view table,
-                     std::string const& shown) {
+  void read_subtable(toml::node const& node, std::string_view table, std::string const& shown) {
     auto const* entries = node.as_table();
     if (entries == nullptr)
       into_.mistake(node.source(), errc::policy_wrong_type,
                     shown + " is " + std::string{policy_values::kind_of(node)} +
                         " - it takes a table, [" + shown + ']');
-    else if (entries->empty() && only_planned(table))
-      not_supported(key, shown);
     else
       read_table(*entries, table, shown);
   }
@@ -97,7 +94,7 @@ private:
     if (auto const* row = keys::find(path); row != nullptr && !has_dot)
       read_value(*row, key, node, shown);
     else if (!has_dot && !keys::children(path).empty())
-      read_subtable(key, node, path, shown);
+      read_subtable(node, path, shown);
     else
       unknown_key(key, table, shown_table);
   }
@@ -153,7 +150,7 @@ private:
     auto const shown = join("hosts", has_dot ? quote(id.str()) : std::string{id.str()});
     auto const* table = node.as_table();
     if (table == nullptr)
-      return read_subtable(id, node, "hosts.*", shown);
+      return read_subtable(node, "hosts.*", shown);
     into_.draft.host.id = id.str();
     read_table(*table, "hosts.*", shown);
     check_host(id, *table, shown);
@@ -188,6 +185,13 @@ private:
                         quote(units::time_text(host.restart.backoff_initial)) +
                         ", longer than its max of " +
                         quote(units::time_text(host.restart.backoff_max)) + " - raise max");
+    if (good("health.unresponsive_after") && good("health.kill_after") &&
+        host.health.unresponsive_after >= host.health.kill_after)
+      into_.mistake(place_of("health"), errc::policy_conflict,
+                    shown + ".health.unresponsive_after is " +
+                        quote(units::time_text(host.health.unresponsive_after)) +
+                        ", not shorter than its kill_after of " +
+                        quote(units::time_text(host.health.kill_after)) + " - raise kill_after");
     check_containment(table, shown, place_of);
   }
 
@@ -195,8 +199,8 @@ private:
   template <class PlaceOf>
   void check_containment(toml::table const& table, std::string const& shown, PlaceOf place_of) {
     auto const& host = into_.draft.host;
+    auto const* const limits = table["limits"].as_table();
     auto const too_small = [&](std::string_view key, std::string const& least) {
-      auto const* const limits = table["limits"].as_table();
       auto const* const value = limits ? limits->get(key) : nullptr;
       into_.mistake(value ? value->source() : place_of("limits"), errc::policy_out_of_range,
                     shown + ".limits." + std::string{key} + " is too small for Node, which needs " +
@@ -214,6 +218,11 @@ private:
       into_.mistake(place_of("limits"), errc::policy_out_of_range,
                     shown + ".limits.cpu_time is " + quote(units::time_text(host.limits.cpu_time)) +
                         " - it takes whole seconds");
+    auto const* const cpu_percent = limits ? limits->get("cpu_percent") : nullptr;
+    if (host.sandbox.require == sandbox_tier::none && cpu_percent && host.limits.cpu_percent != 0)
+      into_.mistake(cpu_percent->source(), errc::policy_conflict,
+                    shown + ".limits.cpu_percent can't be held with  sandbox.require = \"none\"  - "
+                            "remove it, or have the host contained");
     if (host.sandbox.require != sandbox_tier::none && host.transport == host_transport::sockets)
       into_.mistake(place_of("transport"), errc::policy_conflict,
                     shown + ".transport is \"sockets\", which a contained host can't reach - use  "
@@ -278,12 +287,6 @@ private:
     return {};
   }
 
-  static bool only_planned(std::string_view table) {
-    return std::ranges::all_of(keys::all(), [&](keys::key const& row) {
-      return !row.path.starts_with(join(table, "")) || keys::is_planned(row);
-    });
-  }
-
   policy_values::reading into_;
   /// The keys of the host being read (and of the defaults) whose values were refused.
   std::set<std::string, std::less<>> broken_;
@@ -304,6 +307,14 @@ std::size_t line_with_too_many_dots(std::string_view text) {
   throw policy_error{name, {std::move(mistake)}};
 }
 
+/// toml++ repeats what it read: a control character, too, as it stands.
+std::string on_one_line(std::string_view description) {
+  std::string line{description};
+  std::ranges::replace_if(
+      line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  return line;
+}
+
 toml::table parse_toml(std::string_view text, std::string_view name) {
   if (text.size() > policy_file_limit)
     throw_single(name, {errc::policy_unreadable, 0, 0,
@@ -317,7 +328,7 @@ toml::table parse_toml(std::string_view text, std::string_view name) {
   } catch (toml::parse_error const& failed) {
     throw_single(name,
                  {errc::policy_syntax, failed.source().begin.line, failed.source().begin.column,
-                  "not valid TOML: " + std::string{failed.description()}});
+                  "not valid TOML: " + on_one_line(failed.description())});
   }
 }
 

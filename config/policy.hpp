@@ -39,6 +39,13 @@ struct restart_policy {
   std::vector<int> never_on_exit_codes;
 };
 
+/// When a host counts as hung.
+struct health_policy {
+  std::chrono::milliseconds ping_interval = defaults::ping_interval; ///< after the last answer
+  std::chrono::milliseconds unresponsive_after = defaults::unresponsive_after; ///< then it is told
+  std::chrono::milliseconds kill_after = defaults::kill_after;                 ///< then it is ended
+};
+
 struct stop_policy {
   std::chrono::milliseconds deactivate_timeout = defaults::deactivate_timeout;
   std::chrono::milliseconds term_timeout = defaults::term_timeout;
@@ -65,7 +72,8 @@ struct host_limits {
   std::size_t in_flight = defaults::in_flight; ///< open requests in each direction
   std::size_t frame = defaults::frame;         ///< bytes of one frame, without its length prefix
   std::size_t storage = defaults::storage; ///< bytes in its storage, logs and temp folders together
-  std::size_t fs_operations = 0;           ///< brokered operations of one process; 0: no limit
+  std::chrono::milliseconds request_time{0}; ///< of one request to the host; 0: no limit
+  std::size_t fs_operations = 0;             ///< brokered operations of one process; 0: no limit
 
   // Of the process and all that it starts, together.
   std::size_t memory = defaults::memory;             ///< bytes
@@ -116,6 +124,7 @@ struct host_policy {
   std::chrono::milliseconds request_timeout = defaults::request_timeout;
   std::chrono::milliseconds start_timeout = defaults::start_timeout;
   restart_policy restart;
+  health_policy health;
   stop_policy stop;
   filesystem_policy filesystem;
   rate_limit_policy rate_limit;

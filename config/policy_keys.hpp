@@ -184,5 +184,8 @@ template <class... Functions>
 struct overloaded : Functions... {
   using Functions::operator()...;
 };
+/// C++20 has it without being told, and Clang since 17.
+template <class... Functions>
+overloaded(Functions...) -> overloaded<Functions...>;
 
 } // namespace bulkhead::policy_keys

@@ -62,6 +62,7 @@ struct host_signal {
     activated, ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was
                ///< not
     deactivated,    ///< deactivate-extension was answered, or can't be
+    answered,       ///< a ping was
     connect_failed, ///< a named socket could not be connected; `code` is the errc
     stop,           ///< somebody asked for the end
   };
@@ -155,16 +156,23 @@ typename Inspector::result_type inspect(Inspector& f, resource_usage& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, start_times& x) {
+  return f(caf::meta::type_name("bulkhead::start_times"), x.prepared, x.created, x.staged,
+           x.contained, x.executed, x.ready);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_event& x) {
   return f(caf::meta::type_name("bulkhead::host_event"), x.kind, x.host, x.from, x.to, x.why,
-           x.detail, x.pid, x.restarts, x.when, x.sandbox);
+           x.detail, x.pid, x.restarts, x.when, x.sandbox, x.start);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_status& x) {
   return f(caf::meta::type_name("bulkhead::host_status"), x.host, x.state, x.why, x.detail, x.pid,
            x.restarts, x.running_since, x.requests, x.failed, x.received, x.denied, x.violations,
-           x.last_end, x.last_end_detail, x.sandbox, x.usage, x.commands, x.last_lines);
+           x.unresponsive_since, x.last_end, x.last_end_detail, x.sandbox, x.start, x.usage,
+           x.commands, x.last_lines);
 }
 
 } // namespace bulkhead

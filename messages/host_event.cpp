@@ -18,6 +18,10 @@ std::string to_string(host_event const& event) {
     return text += "activated";
   case host_event_kind::activation_failed:
     return text += "activation failed: " + event.detail;
+  case host_event_kind::unresponsive:
+    return text += "unresponsive: " + event.detail;
+  case host_event_kind::responsive:
+    return text += "responsive: " + event.detail;
   }
   return text;
 }

@@ -4,6 +4,7 @@
 #include <bulkhead/messages/reason.hpp>
 #include <bulkhead/messages/resource_usage.hpp>
 #include <bulkhead/messages/sandbox.hpp>
+#include <bulkhead/messages/start_times.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -17,6 +18,8 @@ enum class host_event_kind : std::uint8_t {
   state_changed = 0,     ///< `from` became `to`
   activated = 1,         ///< the extension's `activate` has returned
   activation_failed = 2, ///< it failed; `detail` says how. The host keeps running
+  unresponsive = 3,      ///< it has not answered a ping for long; `detail` says what it does
+  responsive = 4,        ///< it answers again
 };
 
 /// Something that happened to a host. Events of one host arrive in the order in which they
@@ -36,6 +39,8 @@ struct host_event {
   std::chrono::system_clock::time_point when;
   /// With Running: what contains the process. Else empty.
   sandbox_report sandbox;
+  /// With Running: how long the start took. Else zeros.
+  start_times start;
 };
 
 /// `formatter: Running -> Unhealthy (exit_code: exit code 3)`.
@@ -56,10 +61,14 @@ struct host_status {
   std::uint64_t received = 0;   ///< that the host made of the backend
   std::uint64_t denied = 0;     ///< of these, the ones refused by a rule
   std::uint64_t violations = 0; ///< of the wire protocol
+  /// Since when the present process has not answered, once that is long enough to be told; the
+  /// epoch while it answers.
+  std::chrono::system_clock::time_point unresponsive_since;
   /// Why the last process ended, and how; none until one has.
   reason last_end = reason::none;
   std::string last_end_detail;
   sandbox_report sandbox; ///< what contains the present process, or contained the last one
+  start_times start;      ///< of the process that was Running last
   resource_usage usage; ///< of the present process, as of the last second; of the last one, in all
   std::vector<std::string> commands;   ///< registered by the extension
   std::vector<std::string> last_lines; ///< of its output, oldest first, at most 20

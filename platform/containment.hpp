@@ -95,15 +95,14 @@ public:
   class preparation {
   public:
     virtual ~preparation() = default;
-    /// What will be in force.
-    virtual sandbox_report const& report() const noexcept = 0;
   };
 
   static std::unique_ptr<containment> create(settings chosen);
   virtual ~containment() = default;
 
   /// Verifies the program and chooses the tier: with `least` strong or basic the best one that this
-  /// machine has. Under strong every bound has to hold. Fails with
+  /// machine has. Under strong every bound has to hold. Under none the bounds of each process hold,
+  /// and memory and processes are the caller's to watch. Fails with
   /// - integrity_mismatch, integrity_unsafe_owner: see verified_file;
   /// - sandbox_unavailable: the machine has no such tier, with what is missing;
   /// - limit_unenforceable: a bound can't be held, and least is strong;

@@ -19,6 +19,9 @@ struct exit_status {
   /// The exit code (0-255), the signal's number or the launch's step; 0 where unknown.
   int value = 0;
   bool core_dumped = false; ///< only with `signaled`
+  /// Only with SIGSYS: the system call that its filter stopped, "ptrace (101)". Empty where that is
+  /// not known.
+  std::string forbidden_call{};
 
   friend bool operator==(exit_status const&, exit_status const&) = default;
 };

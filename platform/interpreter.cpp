@@ -60,6 +60,12 @@ result<fs::path> find_node(std::string_view search_path) {
   return not_found(errc::interpreter_missing, "node or nodejs", search_path);
 }
 
+std::filesystem::path node_parts_folder() {
+  std::filesystem::path const folder = "/usr/share/nodejs";
+  std::error_code absent;
+  return std::filesystem::is_directory(folder, absent) ? folder : std::filesystem::path{};
+}
+
 result<fs::path> resolve_program(std::string_view name, fs::path const& base_dir,
                                  std::string_view search_path) {
   if (name.empty())

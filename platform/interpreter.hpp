@@ -18,6 +18,10 @@ std::string environment_search_path();
 /// interpreter_missing.
 result<std::filesystem::path> find_node(std::string_view search_path);
 
+/// Where a system keeps parts of its Node that others build into it, and without which it does not
+/// begin: Debian's and Ubuntu's folder. Empty where there is none.
+std::filesystem::path node_parts_folder();
+
 /// What the first word of a command means: with a slash in it a path, relative to `base_dir`, else
 /// a name that is looked up in the search path as find_node() does. The result is an executable
 /// file, absolute where `base_dir` is. Fails with spawn_failed.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <spawn.h>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -168,6 +169,22 @@ result<unique_fd> open_process(pid_t pid) {
   return refused("can't watch the new process: " + errno_text(failed));
 }
 
+/// The first error number, or 0. The number is that of a child which nobody has reaped.
+int set_limits(pid_t pid, std::vector<resource_limit> const& limits) noexcept {
+  for (auto const& wanted : limits) {
+    auto const resource = static_cast<__rlimit_resource>(wanted.resource);
+    rlimit held{};
+    if (::prlimit(pid, resource, nullptr, &held) != 0)
+      return errno;
+    rlimit next{};
+    next.rlim_max = std::min<rlim_t>(wanted.hard, held.rlim_max);
+    next.rlim_cur = std::min<rlim_t>(wanted.soft, next.rlim_max);
+    if (::prlimit(pid, resource, &next, nullptr) != 0)
+      return errno;
+  }
+  return 0;
+}
+
 /// posix_spawn reports one error number for all that happens in the child: this finds out what it
 /// was about.
 error diagnose(process_spec const& spec, std::string const& directory, int failed) {
@@ -259,8 +276,12 @@ result<child_process> spawn(process_spec const& spec) {
   auto process = open_process(pid);
   if (!process)
     return std::move(process).error();
-  return child_process{
+  auto const limited = *process ? set_limits(pid, spec.limits) : 0;
+  child_process created{
       {pid, std::move(*process), std::move(output->read), std::move(errors->read)}};
+  if (limited != 0) // and ends here
+    return refused("can't limit what " + spec.program.string() + " uses: " + errno_text(limited));
+  return created;
 }
 
 } // namespace bulkhead::platform

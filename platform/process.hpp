@@ -2,6 +2,7 @@
 
 #include <bulkhead/messages/error.hpp>
 #include <bulkhead/platform/child_process.hpp>
+#include <bulkhead/platform/resource_limit.hpp>
 
 #include <filesystem>
 #include <map>
@@ -29,6 +30,9 @@ struct process_spec {
   /// the child has only 0, which is /dev/null, and 1 and 2, which are pipes to
   /// child_process::take_output() and take_errors().
   std::vector<std::pair<int, int>> inherited;
+  /// Beside the backend's own. They are set from outside as soon as the program runs, which is
+  /// within its first steps: against mistakes, not against malice.
+  std::vector<resource_limit> limits{};
 };
 
 /// Starts a process in its own session, with every signal at its default and none blocked. It does

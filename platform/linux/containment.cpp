@@ -35,6 +35,10 @@ constexpr std::string_view system_folders[] = {
 /// Where a C library looks up names of machines.
 constexpr std::string_view name_files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
                                            "/etc/nsswitch.conf"};
+/// What Node's eleven threads reserve for their stacks and do not use. RLIMIT_DATA counts it; taken
+/// from the limit it would have V8 crash before its heap is full, which then is no end for want of
+/// memory to anybody.
+constexpr std::uint64_t node_stacks = 11 * (8u << 20);
 /// A second between the warning and the end.
 constexpr std::uint64_t cpu_grace = 1;
 
@@ -64,22 +68,19 @@ bool lies_in(fs::path const& path, fs::path const& folder) {
 
 /// A start that can be made. What it opened stays open until then.
 struct prepared_start final : containment::preparation {
-  sandbox_report const& report() const noexcept override { return report_; }
-
   containment_spec asked;
   std::optional<verified_program> program; // none: nothing is contained and nothing pinned
   sandbox_spec spec;
   unique_fd filter;
   std::optional<uid_lease> user;
   std::shared_ptr<cgroup> group;
-  std::vector<int> joined;
-  sandbox_report report_;
+  sandbox_report report;
 
   explicit prepared_start(containment_spec what)
       : asked{std::move(what)} {}
 
   void add_layer(std::string name, bool holds, std::string detail) {
-    report_.layers.push_back({std::move(name), holds, std::move(detail)});
+    report.layers.push_back({std::move(name), holds, std::move(detail)});
   }
 };
 
@@ -114,16 +115,21 @@ result<void> add_program(prepared_start& start) {
 void add_files(prepared_start& start, fs::path const& scripts) {
   auto& spec = start.spec;
   auto const& asked = start.asked;
-  if (asked.is_node)
+  auto const bind_existing = [&](fs::path const path, bool executable) {
+    if (std::error_code absent; fs::exists(path, absent))
+      spec.bound.push_back({path, path, false, executable});
+  };
+  if (asked.is_node) {
     spec.bound.push_back({scripts, scripts, false, false});
-  else
-    for (fs::path const folder : system_folders)
-      if (std::error_code absent; fs::exists(folder, absent))
-        spec.bound.push_back({folder, folder, false, asked.processes});
+    if (auto const parts = node_parts_folder(); !parts.empty())
+      spec.bound.push_back({parts, parts, false, false});
+  } else {
+    for (auto const folder : system_folders)
+      bind_existing(folder, asked.processes);
+  }
   if (asked.network)
-    for (fs::path const file : name_files)
-      if (std::error_code absent; fs::exists(file, absent))
-        spec.bound.push_back({file, file, false, false});
+    for (auto const file : name_files)
+      bind_existing(file, false);
   for (auto const& each : asked.readable)
     spec.bound.push_back({each, each, false, asked.processes});
   for (auto const& each : asked.writable)
@@ -165,8 +171,16 @@ void add_environment(prepared_start& start, std::map<std::string, std::string> e
 
 // ---- what it may use --------------------------------------------------------------------------
 
-void limit(sandbox_spec& spec, int resource, std::uint64_t most, std::uint64_t grace = 0) {
-  spec.limits.push_back({resource, most, most + grace});
+/// The limits of each process by itself.
+std::vector<resource_limit> limits_of(host_bounds const& bounds) {
+  std::vector<resource_limit> limits{{RLIMIT_CORE, 0, 0}};
+  if (bounds.open_files != 0)
+    limits.push_back({RLIMIT_NOFILE, bounds.open_files, bounds.open_files});
+  if (bounds.file_size != 0)
+    limits.push_back({RLIMIT_FSIZE, bounds.file_size, bounds.file_size});
+  if (auto const seconds = static_cast<std::uint64_t>(bounds.cpu_time.count()); seconds != 0)
+    limits.push_back({RLIMIT_CPU, seconds, seconds + cpu_grace});
+  return limits;
 }
 
 bool is_held(std::vector<layer> const& layers, std::string_view name) {
@@ -184,19 +198,15 @@ std::string why_not(std::vector<layer> const& layers, std::string_view name,
 void add_limits(prepared_start& start, std::vector<layer> const& groups, std::string const& none) {
   auto& spec = start.spec;
   auto const& bounds = start.asked.bounds;
-  limit(spec, RLIMIT_CORE, 0);
-  if (bounds.open_files != 0)
-    limit(spec, RLIMIT_NOFILE, bounds.open_files);
-  if (bounds.file_size != 0)
-    limit(spec, RLIMIT_FSIZE, bounds.file_size);
-  if (bounds.cpu_time.count() != 0)
-    limit(spec, RLIMIT_CPU, static_cast<std::uint64_t>(bounds.cpu_time.count()), cpu_grace);
+  spec.limits = limits_of(bounds);
   start.add_layer("files", true, "open files and their size by rlimits");
 
   if (bounds.memory != 0) {
     auto const grouped = is_held(groups, "memory");
-    if (!grouped)
-      limit(spec, RLIMIT_DATA, bounds.memory);
+    if (!grouped) {
+      auto const most = bounds.memory + (start.asked.is_node ? node_stacks : 0);
+      spec.limits.push_back({RLIMIT_DATA, most, most});
+    }
     // A program of any kind can have memory that RLIMIT_DATA does not count: files in memory, and
     // what is shared. JavaScript has no way to either.
     start.add_layer("memory", grouped || start.asked.is_node,
@@ -209,7 +219,7 @@ void add_limits(prepared_start& start, std::vector<layer> const& groups, std::st
     auto const grouped = is_held(groups, "processes");
     auto const own_count = spec.tier == sandbox_tier::strong || is_root();
     if (own_count)
-      limit(spec, RLIMIT_NPROC, bounds.processes);
+      spec.limits.push_back({RLIMIT_NPROC, bounds.processes, bounds.processes});
     start.add_layer("processes", grouped || own_count,
                     grouped     ? why_not(groups, "processes", {})
                     : own_count ? "RLIMIT_NPROC, counted for this host alone"
@@ -284,7 +294,7 @@ public:
       , with_{std::move(with)} {}
 
   sandbox_report report() const override {
-    auto report = with_->report_;
+    auto report = with_->report;
     if (launch_->contained && with_->spec.landlock)
       for (auto& each : report.layers)
         if (each.name == "landlock")
@@ -406,6 +416,7 @@ private:
   static result<started> start_plain(prepared_start const& what, process_spec spec) {
     if (what.program && !what.program->script)
       spec.executable = what.program->executable.fd();
+    spec.limits = limits_of(what.asked.bounds);
     auto created = spawn(spec);
     if (!created)
       return created.error();
@@ -421,7 +432,7 @@ private:
     if (tier == sandbox_tier::basic && landlock_version() < 1)
       return error{errc::sandbox_unavailable, "this kernel has no Landlock, and no namespaces: " +
                                                   std::string{strong_tier_fault()}};
-    start.report_.tier = tier;
+    start.report.tier = tier;
     start.spec.network = start.asked.network;
     start.spec.processes = start.asked.processes;
     start.spec.landlock = start.asked.landlock;
@@ -479,6 +490,7 @@ private:
   result<void> bound(prepared_start& start) {
     auto const& bounds = start.asked.bounds;
     std::vector<layer> held;
+    std::string none = "no control group could be made for this host";
     {
       std::lock_guard const lock{mutex_};
       if (!groups_)
@@ -490,10 +502,10 @@ private:
           start.group = std::make_shared<cgroup>(std::move(*made));
           held = start.group->limits();
         }
+      } else {
+        none = groups_->error().detail();
       }
     }
-    auto const none = *groups_ ? std::string{"no control group could be made for this host"}
-                               : groups_->error().detail();
     add_limits(start, held, none);
     if (start.group) {
       start.spec.group = start.group->directory_fd();
@@ -501,7 +513,7 @@ private:
     }
     if (start.asked.least != sandbox_tier::strong)
       return {};
-    for (auto const& each : start.report_.layers)
+    for (auto const& each : start.report.layers)
       if (!each.holds && (each.name == "cpu" || each.name == "processes" || each.name == "memory"))
         return error{
             errc::limit_unenforceable, "limits." + limit_key(each.name) + ": " + each.detail,

@@ -132,6 +132,8 @@ enum class status_kind : std::uint16_t {
   contained = 3, ///< stage 2 runs inside; with its pidfd, `value` is Landlock's version
   running = 4,   ///< the program was executed; with its pidfd
   ended = 5,     ///< the program ended: `value` is its CLD_… code, `number` its status
+  forbidden = 6, ///< the filter stopped the system call `number`, and everything is being ended
+  filtered = 7,  ///< to stage 2 alone: the filter is in force; with its listener
 };
 
 inline constexpr std::uint32_t record_magic = 0x42484c53; // "BHLS"
@@ -140,7 +142,7 @@ struct status_record {
   std::uint32_t magic;
   status_kind kind;
   step where;            ///< of a failure
-  std::int32_t number;   ///< errno of a failure
+  std::int32_t number;   ///< errno of a failure; see status_kind
   std::int32_t value;    ///< of a failure: which of several, from 0
   std::uint64_t when;    ///< CLOCK_MONOTONIC in nanoseconds
   std::uint64_t user_us; ///< at the end: CPU time of the program and what it waited for

@@ -1,5 +1,6 @@
 #include <bulkhead/platform/linux/launch_report.hpp>
 
+#include <bulkhead/platform/linux/seccomp_filter.hpp>
 #include <bulkhead/platform/pidfd.hpp>
 
 #include <algorithm>
@@ -45,7 +46,8 @@ status_read read_status(int socket, received_record& into) noexcept {
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Not CMSG_SPACE: in what aligns one descriptor there would be room for another.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t size = 0;
   do
     size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -59,7 +61,8 @@ status_read read_status(int socket, received_record& into) noexcept {
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
     into.descriptor = above_standard_streams(unique_fd{descriptor});
   }
-  auto const is_whole = size == static_cast<ssize_t>(sizeof into.record);
+  auto const is_whole =
+      size == static_cast<ssize_t>(sizeof into.record) && (message.msg_flags & MSG_TRUNC) == 0;
   return is_whole && into.record.magic == launch::record_magic ? status_read::record
                                                                : status_read::end;
 }
@@ -83,11 +86,17 @@ void take(status_record const& record, launch_report& report) {
   case status_kind::ended:
     report.ended = when;
     report.end = end_of(record);
+    report.end->forbidden_call = report.forbidden_call;
     report.used =
         launch_report::usage{std::chrono::microseconds{static_cast<std::int64_t>(record.user_us)},
                              std::chrono::microseconds{static_cast<std::int64_t>(record.system_us)},
                              record.peak_kib * 1024};
     break;
+  case status_kind::forbidden:
+    report.forbidden_call = name_of_call(record.number);
+    break;
+  case status_kind::filtered:
+    break; // stage 2's
   }
 }
 

@@ -29,6 +29,9 @@ struct launch_report {
   /// Why the program was never executed. Complete when the exit handler runs.
   std::optional<launch_failure> failure;
 
+  /// The system call that the program, or a process that it started, was ended for: "ptrace (101)".
+  std::string forbidden_call;
+
   /// What the program and the children that it waited for used, once it ended.
   struct usage {
     std::chrono::microseconds user{};

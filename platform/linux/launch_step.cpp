@@ -67,6 +67,7 @@ constexpr step_description steps[] = {
      "raise the limit on processes (limits.processes)"},
     {step::program_descriptor, "program_descriptor", "no descriptor of the program", {}},
     {step::keeper_filter, "keeper_filter", "the sandbox's first process could not be confined", {}},
+    {step::filter_watch, "filter_watch", "what the filter forbids could not be watched", {}},
 
     {step::program_death_signal,
      "program_death_signal",
@@ -91,6 +92,9 @@ constexpr step_description steps[] = {
      "use a kernel with seccomp filters, and a filter for this processor"},
     {step::execute, "execute", "the program could not be executed",
      "see whether it is a program for this processor, and whether its ELF interpreter is there"},
+    {step::filter_listener, "filter_listener",
+     "who watches the filter could not be given its listener",
+     "raise the limit on open files (limits.open_files)"},
 };
 
 constexpr step_description no_step{

@@ -50,6 +50,7 @@ enum class step : std::uint16_t {
   fork = 311,
   program_descriptor = 312,
   keeper_filter = 313,
+  filter_watch = 314,
 
   // ---- stage 2: the process that becomes the program ----
   program_death_signal = 320,
@@ -67,6 +68,7 @@ enum class step : std::uint16_t {
   signal_filter = 332,
   filter = 333,
   execute = 334,
+  filter_listener = 335,
 };
 
 } // namespace bulkhead::platform::launch

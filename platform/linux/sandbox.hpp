@@ -4,6 +4,7 @@
 #include <bulkhead/messages/sandbox.hpp>
 #include <bulkhead/platform/child_process.hpp>
 #include <bulkhead/platform/linux/launch_report.hpp>
+#include <bulkhead/platform/resource_limit.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -32,13 +33,6 @@ struct bound_path {
 struct placed_file {
   std::filesystem::path inside; ///< absolute
   std::string content;
-};
-
-/// One of setrlimit(2). A hard limit that is lower already is kept.
-struct resource_limit {
-  int resource = 0; ///< RLIMIT_…; never RLIMIT_AS, which Node can't live with
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;
 };
 
 /// Who the program runs as where the backend is root.

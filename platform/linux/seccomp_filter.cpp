@@ -3,6 +3,7 @@
 #include <bulkhead/platform/errno_text.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -33,7 +34,15 @@ error failed_step(std::string sentence, std::string remedy = {}) {
                std::move(remedy)};
 }
 
-std::uint32_t libseccomp_action(seccomp_action action) noexcept {
+/// From this level of its interface on libseccomp finds that the kernel tells of calls.
+constexpr unsigned tells_of_calls = 5;
+
+std::uint32_t libseccomp_kill(seccomp_options const& options) noexcept {
+  return options.without_launcher || seccomp_api_get() < tells_of_calls ? SCMP_ACT_KILL_PROCESS
+                                                                        : SCMP_ACT_NOTIFY;
+}
+
+std::uint32_t libseccomp_action(seccomp_action action, std::uint32_t kill) noexcept {
   switch (action) {
   case seccomp_action::allow:
     return SCMP_ACT_ALLOW;
@@ -46,7 +55,7 @@ std::uint32_t libseccomp_action(seccomp_action action) noexcept {
   case seccomp_action::kill:
     break;
   }
-  return SCMP_ACT_KILL_PROCESS;
+  return kill;
 }
 
 scmp_arg_cmp libseccomp_comparison(seccomp_comparison const& test) noexcept {
@@ -62,6 +71,7 @@ public:
       : options_{options}
       , architecture_{architecture != 0 ? architecture : seccomp_arch_native()}
       , default_{options.log_default ? SCMP_ACT_LOG : SCMP_ACT_ERRNO(ENOSYS)}
+      , kill_{libseccomp_kill(options)}
       , context_{seccomp_init(default_), &seccomp_release} {
     if (!context_) {
       failed_ = ENOMEM;
@@ -109,7 +119,7 @@ private:
   }
 
   void add(std::string_view call, seccomp_action action, std::span<scmp_arg_cmp const> tests) {
-    auto const wanted = libseccomp_action(action);
+    auto const wanted = libseccomp_action(action, kill_);
     auto const number = seccomp_syscall_resolve_name_arch(architecture_, std::string{call}.c_str());
     // libseccomp numbers what a processor lacks below zero, and refuses rules that say the default.
     if (number < 0 || wanted == default_ || failed_ != 0)
@@ -125,6 +135,7 @@ private:
   seccomp_options const& options_;
   std::uint32_t architecture_;
   std::uint32_t default_;
+  std::uint32_t kill_;
   context context_;
   int failed_ = 0;
 };
@@ -313,6 +324,13 @@ result<unique_fd> load_seccomp_filter(std::filesystem::path const& path) {
   if (auto const refusal = refusal_of(*filter); refusal != 0)
     return is_none("the kernel refuses it: " + errno_text(refusal));
   return sealed_file(*filter);
+}
+
+std::string name_of_call(int number) {
+  std::unique_ptr<char, decltype(&std::free)> const name{
+      seccomp_syscall_resolve_num_arch(seccomp_arch_native(), number), &std::free};
+  auto const text = std::to_string(number);
+  return name ? std::string{name.get()} + " (" + text + ')' : text;
 }
 
 std::string seccomp_reference() {

@@ -33,6 +33,10 @@ struct seccomp_options {
   bool signals_scoped = false;
   /// For finding out what a program needs: what no group names is logged by the kernel and ALLOWED.
   bool log_default = false;
+  /// Not for the launcher: what is forbidden kills by itself. The launcher is told of it, kills and
+  /// names it; where it can't be told it installs the filter as if this were set. Without a
+  /// launcher the calls would not be made either, but their answer is ENOSYS.
+  bool without_launcher = false;
 
   friend auto operator<=>(seccomp_options const&, seccomp_options const&) = default;
 };
@@ -42,7 +46,7 @@ enum class seccomp_action : std::uint8_t {
   no_such_call,  ///< ENOSYS
   not_permitted, ///< EPERM
   denied,        ///< EACCES
-  kill,          ///< SIGSYS to the whole process
+  kill,          ///< the whole program ends, as by SIGSYS
 };
 
 /// What a group's action depends on.
@@ -92,6 +96,9 @@ std::span<seccomp_group const> seccomp_groups() noexcept;
 
 /// Whether the options meet the condition.
 bool holds(seccomp_when when, seccomp_options const& options) noexcept;
+
+/// "ptrace (101)" of this machine's number of a system call; "5000" where it has no name.
+std::string name_of_call(int number);
 
 /// The table in Markdown, for the documentation.
 std::string seccomp_reference();

@@ -1,4 +1,7 @@
 #include "attack_ground.hpp"
+#include "shared/forked.hpp"
+#include "shared/open_directory.hpp"
+#include "shared/text.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -29,6 +32,9 @@ namespace attacks {
 
 namespace disk = std::filesystem;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::content_of;
+using bulkhead::testing::is_root;
+using bulkhead::testing::open_directory;
 
 namespace {
 
@@ -37,11 +43,6 @@ constexpr mode_t for_all = 0666;
 /// Of the descriptors that attackers have anyway.
 constexpr int out_of_the_way = 40;
 constexpr mode_t folder_for_all = 0777;
-
-std::string content_of(disk::path const& file) {
-  std::ifstream in{file};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 void require(bool done, char const* what) {
   if (!done)
@@ -81,8 +82,20 @@ int port_of(int socket) {
 
 } // namespace
 
-bool is_root() noexcept {
-  return ::geteuid() == 0;
+readable_copies const& attackers() {
+  static open_directory const place;
+  static readable_copies const copies = [] {
+    readable_copies made{place.path() / "program", place.path() / "extension",
+                         place.path() / "neighbour"};
+    disk::path const tests = BULKHEAD_TEST_SOURCE_DIR "/tests";
+    disk::copy_file(BULKHEAD_TEST_ATTACKS, made.program);
+    disk::copy(tests / "adversary/process/extension", made.extension,
+               disk::copy_options::recursive);
+    disk::copy(tests / "integration/extensions/echo", made.neighbour,
+               disk::copy_options::recursive);
+    return made;
+  }();
+  return copies;
 }
 
 open_terminal::open_terminal()
@@ -151,13 +164,12 @@ void attacked_ground::add_files() {
   tell("own", own_file.string());
 
   program_ = make_open_folder(root_ / "program") / "bulkhead_attacks";
-  disk::copy_file(BULKHEAD_TEST_ATTACKS, program_);
+  disk::copy_file(attackers().program, program_);
   ::chmod(program_.c_str(), folder_for_all);
   tell("program", program_.string());
 
   extension_ = root_ / "extension";
-  disk::copy(BULKHEAD_TEST_SOURCE_DIR "/tests/adversary/process/extension", extension_,
-             disk::copy_options::recursive);
+  disk::copy(attackers().extension, extension_, disk::copy_options::recursive);
   open_to_all(extension_);
   for (auto const& each : disk::recursive_directory_iterator{extension_})
     open_to_all(each.path());
@@ -268,7 +280,7 @@ disk::path make_set_user_id_program(disk::path const& folder) {
   if (!is_root())
     return {};
   auto const made = folder / "set-user-id";
-  disk::copy_file(BULKHEAD_TEST_ATTACKS, made);
+  disk::copy_file(attackers().program, made);
   require(::chmod(made.c_str(), S_ISUID | 0755) == 0, "chmod");
   return made;
 }

@@ -13,10 +13,6 @@ namespace attacks {
 
 /// The user that attackers are where this process is root.
 inline constexpr uid_t attacker_user = 70'321;
-/// The one that this process becomes for the other half of the tests.
-inline constexpr uid_t ordinary_user = 60'321;
-
-bool is_root() noexcept;
 
 /// A terminal of the host's with a session's other end; nobody has it as its own.
 class open_terminal {
@@ -30,6 +26,15 @@ private:
   bulkhead::platform::unique_fd outer_;
   bulkhead::platform::unique_fd inner_;
 };
+
+/// Where every user may read them, wherever the checkout lies: copies, made by the first call in a
+/// process, which has to come before a change of its user.
+struct readable_copies {
+  std::filesystem::path program;   ///< of the attacks, without leave to execute it
+  std::filesystem::path extension; ///< that attacks
+  std::filesystem::path neighbour; ///< an extension that echoes
+};
+readable_copies const& attackers();
 
 /// Everything that is to be attacked, open to every user of the machine: what stops an attack is
 /// the containment and nothing else. Undone by the destructor.

@@ -1,5 +1,7 @@
 #include "attack_launch.hpp"
+#include "shared/forked.hpp"
 
+#include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/linux/cgroup_tree.hpp>
 #include <bulkhead/platform/linux/elf_dependencies.hpp>
 #include <bulkhead/platform/linux/kernel_probes.hpp>
@@ -30,6 +32,7 @@ namespace attacks {
 
 using namespace bulkhead::platform;
 using bulkhead::sandbox_tier;
+using bulkhead::testing::is_root;
 namespace disk = std::filesystem;
 
 namespace {
@@ -88,6 +91,7 @@ unique_fd filter_of(containment which) {
   options.processes = is_command(which);
   options.basic_tier = is_tier(which) && !has_own_root(which);
   options.signals_scoped = landlock_version() >= landlock_scopes_signals;
+  options.without_launcher = !is_launched(which);
   return make_seccomp_filter(options).value();
 }
 
@@ -200,6 +204,8 @@ ended_process run_plain(opened_program const& program, words arguments, int term
     ::dup2(to.get(), STDOUT_FILENO);
     ::dup2(::open("/dev/null", O_RDWR | O_CLOEXEC), STDERR_FILENO);
     ::dup2(terminal, extra_descriptor);
+    if (::chdir("/") != 0) // which every user may enter, wherever the tests run
+      ::_exit(1);
     if (as_root && (::setgroups(0, nullptr) != 0 ||
                     ::setresgid(attacker_user, attacker_user, attacker_user) != 0 ||
                     ::setresuid(attacker_user, attacker_user, attacker_user) != 0))
@@ -341,6 +347,8 @@ private:
     spec.environment = {{"OPENSSL_CONF", "/dev/null"}};
     if (!spec.loader.empty())
       spec.bound.push_back({"/etc/ld.so.cache", "/etc/ld.so.cache", false, false});
+    if (auto const parts = node_parts_folder(); !parts.empty())
+      spec.bound.push_back({parts, parts, false, false});
     spec.bound.push_back({ground_.extension(), ground_.extension(), false, false});
     spec.bound.push_back({ground_.own_folder(), ground_.own_folder(), true, false});
     if (is_command(which_))

@@ -1,4 +1,6 @@
 #include "attack_table.hpp"
+#include "shared/forked.hpp"
+#include "shared/open_directory.hpp"
 #include "test_hosts.hpp"
 
 #include <bulkhead/config/text_file.hpp>
@@ -10,10 +12,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <functional>
-#include <grp.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace attacks;
@@ -43,41 +42,6 @@ faults caught(std::function<faults()> const& work) {
     return std::string{"it ended early: "} + failed.what();
   }
 }
-
-/// Runs `work` in a process that is an ordinary user's.
-faults as_ordinary_user(std::function<faults()> const& work) {
-  if (!is_root())
-    return caught(work);
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  auto const child = ::fork();
-  if (child == 0) {
-    faults text = "it could not become an ordinary user";
-    if (::setgroups(0, nullptr) == 0 &&
-        ::setresgid(ordinary_user, ordinary_user, ordinary_user) == 0 &&
-        ::setresuid(ordinary_user, ordinary_user, ordinary_user) == 0) {
-      ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); // as after exec: /proc/self is its own
-      text = caught(work);
-    }
-    auto const written = ::write(ends[1], text.data(), text.size());
-    ::_exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
-  }
-  ::close(ends[1]);
-  faults text;
-  char buffer[4096];
-  for (ssize_t size = 0; (size = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(size));
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  CHECK(status == 0);
-  return text;
-}
-
-/// A folder that all may enter.
-struct open_directory : temporary_directory {
-  open_directory() { ::chmod(path().c_str(), 0755); }
-};
 
 /// Compares all attacks that are made in one containment with the table.
 faults attack_all(containment which, disk::path const& set_user_id) {
@@ -114,6 +78,7 @@ faults attack_all(containment which, disk::path const& set_user_id) {
 void expect_as_in_table(containment which) {
   open_directory const place;
   auto const set_user_id = make_set_user_id_program(place.path());
+  attackers();
   INFO(to_string(which));
   if (is_root()) {
     INFO("by root");
@@ -137,9 +102,8 @@ bulkhead::host_policy strong_host(std::string id, disk::path const& extension) {
 struct two_hosts {
   explicit two_hosts(std::function<void(bulkhead::host_policy&)> const& change)
       : run{[&] {
-        disk::copy(corpus, place.path() / "attacker", disk::copy_options::recursive);
-        disk::copy(test_hosts::folder / "extensions/echo", place.path() / "echo",
-                   disk::copy_options::recursive);
+        disk::copy(attackers().extension, place.path() / "attacker", disk::copy_options::recursive);
+        disk::copy(attackers().neighbour, place.path() / "echo", disk::copy_options::recursive);
         auto attacker = strong_host("attacker", place.path() / "attacker");
         attacker.sandbox.file_write = true;
         change(attacker);
@@ -211,8 +175,11 @@ faults use_without_end(host_row const& row) {
   auto const end = hosts.run.wait_for_entry("attacker", host_state::Unhealthy, 20s);
   if (!end)
     add(found, row.name, "the host goes on");
-  else if (auto const why = to_string(end->why); why != (is_root() ? row.by_root : row.by_user))
+  else if (auto const why = to_string(end->why); why != (is_root() ? row.by_root : row.by_user)) {
     add(found, row.name, std::string{why} + ", " + end->detail);
+    for (auto const& line : hosts.run.host("attacker").status().last_lines)
+      found += "  " + line + '\n';
+  }
   if (!hosts.neighbour_answers())
     add(found, row.name, "the neighbour does not answer");
   return found;
@@ -254,6 +221,7 @@ TEST_CASE("the strong tier stops commands as documented", "[attacks]") {
 
 TEST_CASE("an extension in a host comes to what the table says, and its neighbour is served",
           "[attacks]") {
+  attackers();
   if (is_root())
     CHECK(caught(attack_from_host) == "");
   CHECK(as_ordinary_user(attack_from_host) == "");
@@ -268,6 +236,7 @@ TEST_CASE("a host that uses something without end is ended for that by root", "[
 }
 
 TEST_CASE("a host that uses something without end is ended for that by a user", "[attacks]") {
+  attackers();
   for (auto const& row : host_table()) {
     INFO(row.name);
     CHECK(as_ordinary_user([&] { return use_without_end(row); }) == "");

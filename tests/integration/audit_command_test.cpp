@@ -1,6 +1,7 @@
 // `bulkhead audit verify` on logs that were written, changed and removed.
 
 #include "run_command.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
@@ -10,7 +11,6 @@
 #include <boost/json/value.hpp>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -39,8 +39,7 @@ public:
   std::string path() const { return (folder_.path() / "audit.jsonl").string(); }
 
   void replace(std::string_view text, std::string_view by) const {
-    std::ifstream stream{path(), std::ios::binary};
-    std::string content{std::istreambuf_iterator<char>{stream}, {}};
+    auto content = content_of(path());
     auto const at = content.find(text);
     REQUIRE(at != std::string::npos);
     content.replace(at, text.size(), by);

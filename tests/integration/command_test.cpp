@@ -2,6 +2,7 @@
 
 #include "run_command.hpp"
 #include "served_process.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
@@ -15,7 +16,9 @@
 #include <vector>
 
 using bulkhead::testing::contains;
+using bulkhead::testing::json_lines;
 using bulkhead::testing::ran_command;
+using bulkhead::testing::run_bulkhead;
 using bulkhead::testing::run_command;
 using bulkhead::testing::served_process;
 using bulkhead::testing::temporary_directory;
@@ -24,11 +27,6 @@ namespace {
 
 std::filesystem::path const command{BULKHEAD_TEST_COMMAND};
 std::filesystem::path const source{BULKHEAD_TEST_SOURCE_DIR};
-
-ran_command bulkhead_command(std::vector<std::string> arguments, std::string_view input = {}) {
-  arguments.insert(arguments.begin(), command.string());
-  return run_command(arguments, input);
-}
 
 /// A policy of hosts that each run one extension folder of the tests.
 class policy_file {
@@ -54,16 +52,8 @@ private:
 
 ran_command call_echo(std::vector<std::string> arguments, std::string_view input = {}) {
   policy_file const policy;
-  arguments.insert(arguments.begin(), {"call", policy.path(), "echo"});
-  return bulkhead_command(std::move(arguments), input);
-}
-
-std::vector<boost::json::object> parse_lines(std::string_view text) {
-  std::vector<boost::json::object> parsed;
-  for (std::size_t end; (end = text.find('\n')) != std::string_view::npos;
-       text.remove_prefix(end + 1))
-    parsed.push_back(boost::json::parse(text.substr(0, end)).as_object());
-  return parsed;
+  arguments.insert(arguments.begin(), {command.string(), "call", policy.path(), "echo"});
+  return run_command(arguments, input);
 }
 
 } // namespace
@@ -85,7 +75,7 @@ TEST_CASE("every level of the command explains itself, with an example", "[comma
   for (auto const& level : levels) {
     auto asked = level;
     asked.emplace_back("--help");
-    auto const shown = bulkhead_command(asked);
+    auto const shown = run_bulkhead(asked);
     CAPTURE(asked, shown.output, shown.errors);
     CHECK(shown.exit_code == 0);
     CHECK(shown.output.starts_with("Usage: bulkhead"));
@@ -94,12 +84,12 @@ TEST_CASE("every level of the command explains itself, with an example", "[comma
 
     asked = level;
     asked.insert(asked.begin(), "help");
-    CHECK(bulkhead_command(asked).output == shown.output);
+    CHECK(run_bulkhead(asked).output == shown.output);
   }
 }
 
 TEST_CASE("the command tells its version", "[command]") {
-  auto const shown = bulkhead_command({"--version"});
+  auto const shown = run_bulkhead({"--version"});
   CHECK(shown.exit_code == 0);
   CHECK(shown.output == "bulkhead 0.1.0\n");
 }
@@ -124,7 +114,7 @@ TEST_CASE("a mistake in the call is told with what was probably meant, and ends 
       {{"call", "p.toml", "h", "c", "-", "-"}, "not JSON"},
   };
   for (auto const& [arguments, told] : mistakes) {
-    auto const refused = bulkhead_command(arguments);
+    auto const refused = run_bulkhead(arguments);
     CAPTURE(arguments, refused.errors);
     CHECK(refused.exit_code == (told == "no such file" ? 3 : 2));
     CHECK(contains(refused.errors, told));
@@ -143,14 +133,14 @@ TEST_CASE("output that nobody can take is a failure and no crash", "[command]") 
 
 TEST_CASE("a policy without mistakes is said to be one", "[command]") {
   policy_file const policy{{"echo", "esm"}};
-  auto const checked = bulkhead_command({"policy", "check", policy.path()});
+  auto const checked = run_bulkhead({"policy", "check", policy.path()});
   CHECK(checked.exit_code == 0);
   CHECK(checked.output == policy.path() + ": ok (2 hosts)\n");
 }
 
 TEST_CASE("a policy's mistakes are reported with their places, and end with 3", "[command]") {
   policy_file const policy{{"echo"}, "in_flihgt = 3\nwindow = 5\n"};
-  auto const checked = bulkhead_command({"policy", "check", policy.path()});
+  auto const checked = run_bulkhead({"policy", "check", policy.path()});
   CAPTURE(checked.errors);
   CHECK(checked.exit_code == 3);
   CHECK(checked.output.empty());
@@ -159,7 +149,7 @@ TEST_CASE("a policy's mistakes are reported with their places, and end with 3", 
   // Whoever uses it gets the same report.
   for (auto const& use :
        {std::vector<std::string>{"run", policy.path()}, {"call", policy.path(), "echo", "echo"}}) {
-    auto const refused = bulkhead_command(use);
+    auto const refused = run_bulkhead(use);
     CHECK(refused.exit_code == 3);
     CHECK(refused.errors == checked.errors);
   }
@@ -172,15 +162,15 @@ TEST_CASE("a host whose containment can't be had ends a call with 4", "[command]
       folder.write("policy.toml", "[hosts.echo]\nextension = \"" +
                                       (source / "tests/integration/extensions/echo").string() +
                                       "\"\nsandbox.seccomp = \"filter\"\n");
-  auto const called = bulkhead_command({"call", rules.string(), "echo", "echo", "1"});
+  auto const called = run_bulkhead({"call", rules.string(), "echo", "echo", "1"});
   CAPTURE(called.errors);
   CHECK(called.exit_code == 4);
   CHECK(contains(called.errors, "sandbox_step_failed"));
 }
 
 TEST_CASE("the reference and the schema are printed", "[command]") {
-  CHECK(contains(bulkhead_command({"policy", "reference"}).output, "max_restarts"));
-  auto const schema = bulkhead_command({"policy", "schema"});
+  CHECK(contains(run_bulkhead({"policy", "reference"}).output, "max_restarts"));
+  auto const schema = run_bulkhead({"policy", "schema"});
   CHECK(schema.exit_code == 0);
   CHECK(boost::json::parse(schema.output).as_object().contains("properties"));
 }
@@ -215,12 +205,12 @@ TEST_CASE("an extension's error ends a call with 1, and what it says can't steer
 
 TEST_CASE("a call to what is not there names what is", "[command]") {
   policy_file const policy;
-  auto const host = bulkhead_command({"call", policy.path(), "ecko", "echo"});
+  auto const host = run_bulkhead({"call", policy.path(), "ecko", "echo"});
   CHECK(host.exit_code == 1);
   CHECK(contains(host.errors, "did you mean \"echo\"?"));
   CHECK(contains(host.errors, "unknown_host, 4010"));
 
-  auto const unknown = bulkhead_command({"call", policy.path(), "echo", "ecco"});
+  auto const unknown = run_bulkhead({"call", policy.path(), "echo", "ecco"});
   CHECK(unknown.exit_code == 1);
   CHECK(contains(unknown.errors, "unknown_command"));
   CHECK(contains(unknown.errors, "it has: "));
@@ -243,14 +233,14 @@ TEST_CASE("a call ends at its deadline", "[command]") {
 
 TEST_CASE("a call of an extension that can't be activated says why", "[command]") {
   policy_file const policy{{"bad-activation"}};
-  auto const called = bulkhead_command({"call", policy.path(), "bad-activation", "unreachable"});
+  auto const called = run_bulkhead({"call", policy.path(), "bad-activation", "unreachable"});
   CHECK(called.exit_code == 1);
   CHECK(contains(called.errors, "no licence key"));
 }
 
 TEST_CASE("a call of an extension that is not there says where it was sought", "[command]") {
   policy_file const policy{{"not-there"}};
-  auto const called = bulkhead_command({"call", policy.path(), "not-there", "echo"});
+  auto const called = run_bulkhead({"call", policy.path(), "not-there", "echo"});
   CAPTURE(called.errors);
   CHECK(called.exit_code == 1);
   CHECK(contains(called.errors, "extensions/not-there"));
@@ -283,7 +273,7 @@ TEST_CASE("run --json prints an object for each event, with the documented membe
   served.signal(SIGINT);
   auto const ended = served.wait();
   CHECK(ended.exit_code == 0);
-  auto const lines = parse_lines(ended.output);
+  auto const lines = json_lines(ended.output);
   REQUIRE(lines.size() >= 5);
   CHECK(lines.front().at("event") == "serving");
   CHECK(lines.front().at("hosts") == boost::json::array{"echo"});

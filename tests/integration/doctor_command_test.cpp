@@ -1,6 +1,8 @@
 // `bulkhead doctor` on this machine, with policies that it can and can't meet.
 
 #include "run_command.hpp"
+#include "shared/open_directory.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
@@ -18,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using bulkhead::testing::contains;
+using bulkhead::testing::open_directory;
 using bulkhead::testing::ran_command;
 using bulkhead::testing::run_bulkhead;
 using bulkhead::testing::run_command;
@@ -110,8 +113,7 @@ TEST_CASE("doctor answers for the user that asks", "[command][doctor]") {
     return;
   }
   // Where another user may execute and read it.
-  temporary_directory const folder;
-  fs::permissions(folder.path(), fs::perms{0755});
+  open_directory const folder;
   auto const command = folder.path() / "bulkhead";
   fs::copy_file(BULKHEAD_TEST_COMMAND, command);
   auto const policy = folder.write("policy.toml", policy_requiring("strong"));

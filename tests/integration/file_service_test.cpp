@@ -10,7 +10,6 @@ using namespace bulkhead;
 using namespace bulkhead::testing;
 using boost::json::array;
 using boost::json::object;
-using test_hosts::content_of;
 using test_hosts::files_host;
 using test_hosts::fs;
 using test_hosts::tell;

@@ -1,3 +1,4 @@
+#include "shared/text.hpp"
 #include "test_hosts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -28,10 +29,6 @@ std::string answer_of(harness& run) {
   auto const line = run.wait_for_log("stdout: answer");
   REQUIRE(line);
   return *line;
-}
-
-bool contains(std::string const& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Waits until somebody cancels.

@@ -1,6 +1,7 @@
 // `bulkhead integrity` on extensions and interpreters, and the shell that docs/integrity.md offers.
 
 #include "run_command.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
@@ -8,8 +9,6 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <sys/stat.h>
 #include <vector>
@@ -18,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using bulkhead::testing::contains;
+using bulkhead::testing::content_of;
 using bulkhead::testing::ran_command;
 using bulkhead::testing::run_bulkhead;
 using bulkhead::testing::run_command;
@@ -66,8 +66,7 @@ struct extension {
 
 /// The first block of shell in the document.
 std::string documented_shell() {
-  std::ifstream stream{BULKHEAD_TEST_SOURCE_DIR "/docs/integrity.md", std::ios::binary};
-  std::string const text{std::istreambuf_iterator<char>{stream}, {}};
+  auto const text = content_of(BULKHEAD_TEST_SOURCE_DIR "/docs/integrity.md");
   auto const begin = text.find("```sh\n");
   REQUIRE(begin != text.npos);
   auto const end = text.find("```\n", begin + 6);

@@ -6,15 +6,14 @@
 #include <bulkhead/testing.hpp>
 
 #include "run_command.hpp"
+#include "shared/text.hpp"
 
 #include <boost/asio/use_future.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <map>
 #include <string>
 
@@ -31,10 +30,8 @@ fs::path const prepared = BULKHEAD_TEST_NPM_DIR;
 
 sources read_folder(fs::path const& folder) {
   sources files;
-  for (auto const& entry : fs::directory_iterator{folder}) {
-    std::ifstream file{entry.path(), std::ios::binary};
-    files[entry.path().filename().string()].assign(std::istreambuf_iterator<char>{file}, {});
-  }
+  for (auto const& entry : fs::directory_iterator{folder})
+    files[entry.path().filename().string()] = testing::content_of(entry.path());
   return files;
 }
 

@@ -1,6 +1,7 @@
 // What `bulkhead policy explain` says of a policy and an extension on the disk.
 
 #include "run_command.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/config/permission.hpp>
 #include <bulkhead/harness/catch2.hpp>
@@ -8,8 +9,6 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -153,8 +152,7 @@ TEST_CASE("what a question holds can't steer a terminal", "[command]") {
 }
 
 TEST_CASE("the shell completes every permission", "[command]") {
-  std::ifstream stream{std::string{BULKHEAD_TEST_SOURCE_DIR} + "/tools/completion/bulkhead.bash"};
-  std::string const script{std::istreambuf_iterator<char>{stream}, {}};
+  auto const script = content_of(BULKHEAD_TEST_SOURCE_DIR "/tools/completion/bulkhead.bash");
   for (auto const each : bulkhead::all_permissions()) {
     CAPTURE(to_string(each));
     CHECK(contains(script, to_string(each)));

@@ -1,12 +1,11 @@
 #include "run_command.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/temporary_directory.hpp>
 
+#include <boost/json/parse.hpp>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <spawn.h>
 #include <stdexcept>
 #include <sys/wait.h>
@@ -15,14 +14,6 @@
 extern char** environ;
 
 namespace bulkhead::testing {
-namespace {
-
-std::string read_whole(std::filesystem::path const& file) {
-  std::ifstream stream{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{stream}, {}};
-}
-
-} // namespace
 
 // Files and not pipes: nothing can block, however much is written.
 ran_command run_command(std::vector<std::string> const& words, std::string_view input) {
@@ -50,7 +41,7 @@ ran_command run_command(std::vector<std::string> const& words, std::string_view 
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   auto const code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return {code, read_whole(out), read_whole(err)};
+  return {code, content_of(out), content_of(err)};
 }
 
 ran_command run_bulkhead(std::vector<std::string> const& words,
@@ -59,6 +50,13 @@ ran_command run_bulkhead(std::vector<std::string> const& words,
   all.insert(all.end(), words.begin(), words.end());
   all.insert(all.end(), more.begin(), more.end());
   return run_command(all);
+}
+
+std::vector<boost::json::object> json_lines(std::string_view output) {
+  std::vector<boost::json::object> parsed;
+  for (std::size_t end; (end = output.find('\n')) != output.npos; output.remove_prefix(end + 1))
+    parsed.push_back(boost::json::parse(output.substr(0, end)).as_object());
+  return parsed;
 }
 
 } // namespace bulkhead::testing

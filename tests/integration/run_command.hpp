@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,7 @@ ran_command run_command(std::vector<std::string> const& words, std::string_view 
 ran_command run_bulkhead(std::vector<std::string> const& words,
                          std::vector<std::string> const& more = {});
 
-inline bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
+/// The objects in an output that is one of JSON a line.
+std::vector<boost::json::object> json_lines(std::string_view output);
 
 } // namespace bulkhead::testing

@@ -1,4 +1,5 @@
 #include "service_hosts.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/platform/vault.hpp>
 #include <bulkhead/platform/vault_key.hpp>
@@ -14,7 +15,6 @@
 using namespace bulkhead;
 using namespace bulkhead::testing;
 using boost::json::object;
-using test_hosts::content_of;
 using test_hosts::tell;
 using test_hosts::told;
 namespace disk = std::filesystem;

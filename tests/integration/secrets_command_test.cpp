@@ -2,6 +2,7 @@
 
 #include "run_command.hpp"
 #include "served_process.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
@@ -13,12 +14,12 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 using bulkhead::platform::audit_file;
 using bulkhead::testing::contains;
+using bulkhead::testing::content_of;
 using bulkhead::testing::ran_command;
 using bulkhead::testing::run_bulkhead;
 using bulkhead::testing::run_command;
@@ -30,11 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto value = "correct-horse-battery-staple";
-
-std::string content_of(fs::path const& file) {
-  std::ifstream stream{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{stream}, {}};
-}
 
 /// A policy of two hosts whose secrets are where `store` says.
 class kept_secrets {

@@ -1,12 +1,11 @@
 #include "served_process.hpp"
+#include "shared/text.hpp"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <poll.h>
 #include <spawn.h>
 #include <stdexcept>
@@ -102,10 +101,8 @@ ran_command served_process::wait() {
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = 0;
-  std::ifstream errors{errors_, std::ios::binary};
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          seen_,
-          {std::istreambuf_iterator<char>{errors}, {}}};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), seen_,
+          content_of(errors_)};
 }
 
 bool served_process::read_more() {

@@ -1,13 +1,12 @@
 #pragma once
 
+#include "shared/text.hpp"
 #include "test_hosts.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,11 +78,6 @@ inline bulkhead::host_policy files_host_in(std::filesystem::path const& home, st
   host.filesystem.rules.read = host.filesystem.rules.write = {all};
   host.rate_limit = {100'000, 100'000, {}};
   return host;
-}
-
-inline std::string content_of(std::filesystem::path const& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
 }
 
 } // namespace test_hosts

@@ -1,3 +1,6 @@
+#include "shared/code_of.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/audit_file.hpp>
@@ -8,7 +11,6 @@
 #include <boost/json/value.hpp>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 using namespace bulkhead;
 using platform::audit_file;
 using platform::verify_audit;
+using testing::code_of;
+using testing::content_of;
 using testing::temporary_directory;
 
 constexpr std::uint64_t never = 1 << 30;
@@ -43,11 +47,6 @@ std::vector<audit_record> reads(std::size_t count, std::string const& object = "
 
 audit_file open(fs::path const& path, std::uint64_t rotate_at = never, unsigned keep = 3) {
   return audit_file::open({path, rotate_at, keep}).value();
-}
-
-std::string content_of(fs::path const& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 void overwrite(fs::path const& path, std::string_view content) {
@@ -74,10 +73,6 @@ std::vector<std::string> whats_of(fs::path const& path) {
 std::string flaw_of(fs::path const& path) {
   auto const report = verify_audit(path).value();
   return report.finding ? report.finding->as_error().detail() : "";
-}
-
-errc code_of(result<audit_file> const& opened) {
-  return opened ? errc{} : opened.error().code();
 }
 
 /// Runs in a process of its own, which ends with what `work` returns.

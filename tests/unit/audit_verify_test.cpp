@@ -1,10 +1,11 @@
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/audit_file.hpp>
 #include <bulkhead/platform/audit_verify.hpp>
 
 #include <fstream>
-#include <iterator>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ using platform::audit_file;
 using platform::audit_finding;
 using platform::audit_flaw;
 using platform::verify_audit;
+using testing::content_of;
 using testing::temporary_directory;
 using lines = std::vector<std::string>;
 
@@ -33,11 +35,6 @@ audit_record denied(std::string object, std::string what = "fs.readFile") {
   record.outcome = audit_outcome::denied;
   record.code = errc::path_denied;
   return record;
-}
-
-std::string content_of(fs::path const& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 /// A log of six records, and what can be done to it.

@@ -1,3 +1,6 @@
+#include "shared/code_of.hpp"
+#include "shared/forked.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/beneath.hpp>
@@ -9,7 +12,6 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
-#include <functional>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <memory>
@@ -17,7 +19,6 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -33,14 +34,10 @@ using bulkhead::platform::read_file;
 using bulkhead::platform::real_path_of;
 using bulkhead::platform::resolver;
 using bulkhead::platform::write_file;
+using bulkhead::testing::code_of;
+using bulkhead::testing::exit_code_of;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
-
-constexpr auto no_error = errc{};
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 folder open_root(fs::path const& path, resolver how = kernel_resolver()) {
   auto opened = folder::open(path, how);
@@ -69,21 +66,6 @@ struct tree {
 
   temporary_directory outside;
 };
-
-/// Runs `body` in a process of its own and gives what it returns; 255 where it threw or crashed.
-int in_child(std::function<int()> const& body) {
-  auto const child = ::fork();
-  if (child == 0) {
-    try {
-      ::_exit(body());
-    } catch (...) {
-      ::_exit(255);
-    }
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
 
 constexpr int not_possible_here = 77;
 
@@ -223,7 +205,7 @@ TEST_CASE("a place is a real folder and a plain name", "[beneath]") {
 
 TEST_CASE("without /proc nothing is found", "[beneath]") {
   tree const t;
-  auto const exit_code = in_child([&] {
+  auto const exit_code = exit_code_of([&] {
     if (::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0)
@@ -238,7 +220,7 @@ TEST_CASE("without /proc nothing is found", "[beneath]") {
 
 TEST_CASE("a seccomp filter that denies openat2 makes it the walk", "[beneath]") {
   tree const t;
-  auto const exit_code = in_child([&] {
+  auto const exit_code = exit_code_of([&] {
     sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),

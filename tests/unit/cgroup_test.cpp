@@ -1,4 +1,8 @@
+#include "shared/forked.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/linux/cgroup_tree.hpp>
 
 #include <algorithm>
@@ -6,11 +10,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <poll.h>
 #include <sys/mman.h>
@@ -31,16 +33,12 @@ using bulkhead::platform::cgroup_usage;
 using bulkhead::platform::find_cgroups;
 using bulkhead::platform::parse_cgroups;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::contains;
+using bulkhead::testing::content_of;
+using bulkhead::testing::holds_for_ordinary_user;
+using bulkhead::testing::temporary_directory;
 
 constexpr auto patience = 10s;
-
-struct scratch_folder {
-  scratch_folder() { ::mkdtemp(path.data()); }
-  ~scratch_folder() { fs::remove_all(path); }
-  fs::path operator/(char const* name) const { return fs::path{path} / name; }
-
-  std::string path = "/tmp/bulkhead-test-XXXXXX";
-};
 
 /// The real hierarchies; empty where this process may not use them. Below their roots, so that the
 /// limits that this process itself has don't matter.
@@ -158,15 +156,6 @@ int fork_until_refused() {
 
 void write_file(fs::path const& path, std::string_view content) {
   std::ofstream{path} << content;
-}
-
-std::string content(fs::path const& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
-bool mentions(std::string_view text, std::string_view part) {
-  return text.find(part) != text.npos;
 }
 
 } // namespace
@@ -350,31 +339,23 @@ TEST_CASE("two runs can't have one name", "[cgroup]") {
 }
 
 TEST_CASE("a user who may make no control group is told so, and what to do", "[cgroup]") {
-  auto const child = ::fork();
-  if (child == 0) {
-    constexpr uid_t ordinary = 60123;
-    if (::geteuid() == 0 && ::setresuid(ordinary, ordinary, ordinary) != 0)
-      ::_exit(1);
+  CHECK(holds_for_ordinary_user([] {
     auto hierarchies = find_cgroups();
     if (!hierarchies)
-      ::_exit(2);
+      return false;
     for (auto& hierarchy : *hierarchies)
       hierarchy.own = hierarchy.root;
     auto const refused = cgroup_tree::create("ordinary", *hierarchies);
-    ::_exit(refused.has_error() && refused.error().code() == errc::cgroup_unavailable &&
-                    mentions(refused.error().remedy(), "Delegate=yes") &&
-                    !refused.error().detail().empty()
-                ? 0
-                : 3);
-  }
-  CHECK(exit_of(child) == 0);
+    return refused.has_error() && refused.error().code() == errc::cgroup_unavailable &&
+           contains(refused.error().remedy(), "Delegate=yes") && !refused.error().detail().empty();
+  }));
 }
 
 TEST_CASE("without any hierarchy there are no control groups", "[cgroup]") {
   auto const refused = cgroup_tree::create("none", {});
   REQUIRE(refused.has_error());
   CHECK(refused.error().code() == errc::cgroup_unavailable);
-  CHECK(mentions(refused.error().detail(), "none is mounted"));
+  CHECK(contains(refused.error().detail(), "none is mounted"));
 }
 
 TEST_CASE("where a controller is missing, its limit does not hold and says why", "[cgroup]") {
@@ -389,7 +370,7 @@ TEST_CASE("where a controller is missing, its limit does not hold and says why",
   auto tree = cgroup_tree::create(run_name("missing"), hierarchies);
   REQUIRE(tree.has_value());
   CHECK_FALSE(tree->abilities().front().holds);
-  CHECK(mentions(tree->abilities().front().detail, "memory"));
+  CHECK(contains(tree->abilities().front().detail, "memory"));
   auto const group = tree->create_group("host", {.memory = 1 << 20, .processes = 10});
   REQUIRE(group.has_value());
   REQUIRE(group->limits().size() == 2);
@@ -402,11 +383,11 @@ TEST_CASE("where a controller is missing, its limit does not hold and says why",
 // plain files in the layout of version 2, and only of what is written to them and read from them.
 
 TEST_CASE("limits are written as version 2 wants them (files in its layout)", "[cgroup]") {
-  scratch_folder const scratch;
-  auto const run = scratch / "bulkhead-run-layout";
+  temporary_directory const scratch;
+  auto const run = scratch.path() / "bulkhead-run-layout";
   auto const host = run / "host-one-1";
   fs::create_directories(host);
-  for (auto const& group : {fs::path{scratch.path}, run, host}) {
+  for (auto const& group : {scratch.path(), run, host}) {
     write_file(group / "cgroup.controllers", "cpu io memory pids\n");
     write_file(group / "cgroup.subtree_control", "cpu memory pids\n");
     write_file(group / "cgroup.procs", "");
@@ -414,18 +395,18 @@ TEST_CASE("limits are written as version 2 wants them (files in its layout)", "[
   for (auto const* const file :
        {"memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max"})
     write_file(host / file, "");
-  auto tree = cgroup_tree::create("layout", {{scratch.path, scratch.path, {}, true}});
+  auto tree = cgroup_tree::create("layout", {{scratch.path(), scratch.path(), {}, true}});
   REQUIRE(tree.has_value());
   auto const group =
       tree->create_group("one", {.memory = 512 << 20, .processes = 32, .cpu_percent = 50});
   REQUIRE(group.has_value());
   for (auto const& limit : group->limits())
     CHECK(limit.holds);
-  CHECK(content(host / "memory.max") == "536870912");
-  CHECK(content(host / "memory.swap.max") == "0");
-  CHECK(content(host / "memory.oom.group") == "1");
-  CHECK(content(host / "pids.max") == "32");
-  CHECK(content(host / "cpu.max") == "50000 100000");
+  CHECK(content_of(host / "memory.max") == "536870912");
+  CHECK(content_of(host / "memory.swap.max") == "0");
+  CHECK(content_of(host / "memory.oom.group") == "1");
+  CHECK(content_of(host / "pids.max") == "32");
+  CHECK(content_of(host / "cpu.max") == "50000 100000");
 
   write_file(host / "memory.current", "1000\n");
   write_file(host / "memory.peak", "2000\n");
@@ -450,13 +431,13 @@ TEST_CASE("limits are written as version 2 wants them (files in its layout)", "[
 
 TEST_CASE("version 2 is asked for each controller that is there (files in its layout)",
           "[cgroup]") {
-  scratch_folder const scratch;
-  write_file(scratch / "cgroup.controllers", "memory\n");
-  write_file(scratch / "cgroup.subtree_control", "");
-  write_file(scratch / "cgroup.procs", "");
-  auto const tree = cgroup_tree::create("ask", {{scratch.path, scratch.path, {}, true}});
+  temporary_directory const scratch;
+  write_file(scratch.path() / "cgroup.controllers", "memory\n");
+  write_file(scratch.path() / "cgroup.subtree_control", "");
+  write_file(scratch.path() / "cgroup.procs", "");
+  auto const tree = cgroup_tree::create("ask", {{scratch.path(), scratch.path(), {}, true}});
   REQUIRE(tree.has_value());
-  CHECK(content(scratch / "cgroup.subtree_control") == "+memory");
+  CHECK(content_of(scratch.path() / "cgroup.subtree_control") == "+memory");
   // The kernel would now have put the controller into the run's own directory.
   for (auto const& ability : tree->abilities())
     CHECK_FALSE(ability.holds);

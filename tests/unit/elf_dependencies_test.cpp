@@ -1,3 +1,5 @@
+#include "shared/code_of.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/linux/elf_dependencies.hpp>
@@ -12,8 +14,6 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 #include <set>
@@ -30,14 +30,9 @@ using bulkhead::platform::elf_object;
 using bulkhead::platform::loader_cache;
 using bulkhead::platform::read_elf;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::code_of;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
-
-constexpr auto no_error = errc{};
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 using names = std::vector<std::string>;
 

@@ -1,3 +1,7 @@
+#include "shared/code_of.hpp"
+#include "shared/forked.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/file_error.hpp>
@@ -7,14 +11,11 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -23,15 +24,13 @@ namespace {
 namespace fs = std::filesystem;
 using namespace bulkhead::platform;
 using bulkhead::errc;
+using bulkhead::testing::code_of;
+using bulkhead::testing::content_of;
+using bulkhead::testing::holds_for_ordinary_user;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
 
-constexpr auto no_error = errc{};
 constexpr std::size_t plenty = 1 << 20;
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 using names = std::vector<std::string>;
 
@@ -78,11 +77,6 @@ private:
   std::optional<folder> root_;
 };
 
-std::string content_of(fs::path const& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
 struct stat stat_of(fs::path const& file) {
   struct stat seen;
   REQUIRE(::lstat(file.c_str(), &seen) == 0);
@@ -102,20 +96,6 @@ void make_socket(fs::path const& path) {
   unique_fd const socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr const* const any = reinterpret_cast<sockaddr const*>(&address);
   REQUIRE(::bind(socket.get(), any, sizeof address) == 0);
-}
-
-/// Whether `body` holds in a process without root's rights.
-bool holds_for_ordinary_user(std::function<bool()> const& body) {
-  auto const child = ::fork();
-  if (child == 0) {
-    constexpr uid_t nobody = 65534;
-    auto const is_ordinary = ::geteuid() != 0 || (::setresgid(nobody, nobody, nobody) == 0 &&
-                                                  ::setresuid(nobody, nobody, nobody) == 0);
-    ::_exit(is_ordinary && body() ? 0 : 1);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 } // namespace

@@ -1,3 +1,6 @@
+#include "shared/code_of.hpp"
+#include "shared/run_until.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/files.hpp>
@@ -22,16 +25,13 @@ namespace fs = std::filesystem;
 using namespace bulkhead::platform;
 using namespace std::chrono_literals;
 using bulkhead::errc;
+using bulkhead::testing::code_of;
+using bulkhead::testing::run_until;
 using bulkhead::testing::temporary_directory;
 using kind = change::kind;
 using changes = std::vector<change>;
 
 constexpr auto patience = 10s;
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? errc{} : got.error().code();
-}
 
 /// A policy's folder `root/`.
 class ground {
@@ -82,15 +82,6 @@ bool holds(changes const& seen, kind what, std::string const& relative) {
 
 auto count(changes const& seen, kind what) {
   return std::ranges::count(seen, what, &change::what);
-}
-
-template <class Condition>
-bool run_until(asio::io_context& io, Condition holds) {
-  auto const until = std::chrono::steady_clock::now() + patience;
-  io.restart();
-  while (!holds() && io.run_one_until(until) != 0) {
-  }
-  return holds();
 }
 
 } // namespace

@@ -44,6 +44,11 @@ TEST_CASE("a crash, a forbidden system call and the limits' signals are told apa
   auto const forbidden = ended{{exit_kind::signaled, SIGSYS}}.cause();
   CHECK(forbidden.why == reason::signal);
   CHECK(contains(forbidden.detail, "the filter forbids"));
+  auto const named = ended{{exit_kind::signaled, SIGSYS, false, "ptrace (101)"}}.cause();
+  CHECK(named.why == reason::signal);
+  CHECK(named.code == SIGSYS);
+  CHECK(named.detail ==
+        "signal SIGSYS: it made the system call ptrace (101), which the filter forbids");
   auto const spent = ended{{exit_kind::signaled, SIGXCPU}}.cause();
   CHECK(spent.why == reason::limit_exceeded);
   CHECK(contains(spent.detail, "limits.cpu_time, 3s"));

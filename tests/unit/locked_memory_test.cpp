@@ -1,3 +1,5 @@
+#include "shared/forked.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/locked_memory.hpp>
 
@@ -7,15 +9,14 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
 namespace {
 
 using bulkhead::platform::secret_bytes;
+using bulkhead::testing::holds_for_ordinary_user;
 
 #ifdef __SANITIZE_ADDRESS__
 /// AddressSanitizer makes mlock() do nothing and succeed.
@@ -38,17 +39,6 @@ std::string mapping_line(void const* address, std::string const& field) {
       return line;
   }
   return {};
-}
-
-/// Runs in a process of its own; true where `claim` held there.
-template <class Claim>
-bool holds_in_a_child(Claim claim) {
-  auto const child = ::fork();
-  if (child == 0)
-    ::_exit(claim() ? 0 : 1);
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  return status == 0;
 }
 
 } // namespace
@@ -92,14 +82,14 @@ TEST_CASE("secret bytes are locked in memory and left out of core files") {
 
 TEST_CASE("secret bytes past the limit of locked memory are held, and say that they are not") {
   auto const as_a_user_without_any = [] {
-    rlimit const none{0, 0};
     // Root may lock what it likes; an ordinary user has the limit only.
-    if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0 || (::geteuid() == 0 && ::setuid(65534) != 0))
+    rlimit const none{0, 0};
+    if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0)
       return false;
     secret_bytes const held{"abc"};
     return held.is_locked() != pages_can_be_locked && held.view() == "abc";
   };
-  CHECK(holds_in_a_child(as_a_user_without_any));
+  CHECK(holds_for_ordinary_user(as_a_user_without_any));
 }
 
 TEST_CASE("what is wiped is zeros") {

@@ -1,6 +1,8 @@
 // What is taken away from a process of the test's own has to be found missing, with the remedy.
 
 #include "sandbox_launches.hpp"
+#include "shared/forked.hpp"
+#include "shared/text.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/linux/cgroup_layout.hpp>
@@ -16,7 +18,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <functional>
-#include <grp.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -42,7 +43,10 @@ using bulkhead::platform::namespace_restrictions;
 using bulkhead::platform::probe_machine;
 using bulkhead::platform::probe_options;
 using bulkhead::platform::purpose;
-using sandbox_test::is_root;
+using bulkhead::testing::become_ordinary_user;
+using bulkhead::testing::contains;
+using bulkhead::testing::is_root;
+using bulkhead::testing::text_of_child;
 using sandbox_test::open_folder;
 
 using restriction = std::function<bool()>;
@@ -51,34 +55,12 @@ bool none() {
   return true;
 }
 
-bool become_ordinary() {
-  constexpr uid_t user = 60'124;
-  return !is_root() || (::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 &&
-                        ::setresuid(user, user, user) == 0 &&
-                        // As after exec, so that /proc/self is its own.
-                        ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
-}
-
 /// What a process of its own finds that has lost something first.
 boost::json::value probe_without(restriction const& take_away, probe_options const& options = {},
-                                 restriction const& become = become_ordinary) {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  auto const child = ::fork();
-  if (child == 0) {
-    std::string text;
-    if (become() && take_away())
-      text = boost::json::serialize(to_json(probe_machine(options)));
-    auto const written = ::write(ends[1], text.data(), text.size());
-    ::_exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::string text;
-  char part[4096];
-  for (ssize_t size = 0; (size = ::read(ends[0], part, sizeof part)) > 0;)
-    text.append(part, static_cast<std::size_t>(size));
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
+                                 restriction const& become = become_ordinary_user) {
+  auto const text = text_of_child([&] {
+    return become() && take_away() ? boost::json::serialize(to_json(probe_machine(options))) : "";
+  });
   REQUIRE(!text.empty());
   return boost::json::parse(text);
 }
@@ -96,10 +78,6 @@ verdict on(boost::json::value const& report, std::string_view name) {
               boost::json::value_to<std::string>(each.at("remedy"))};
   FAIL("there is no mechanism " << name);
   return {};
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != text.npos;
 }
 
 /// Whether it is missing, for a reason and with a remedy that hold these.

@@ -1,39 +1,15 @@
 #include <bulkhead/config/manifest.hpp>
 #include <bulkhead/harness/catch2.hpp>
-
-#include <cstdlib>
-#include <fstream>
+#include <bulkhead/harness/temporary_directory.hpp>
 
 using namespace bulkhead;
+using testing::temporary_directory;
 namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of its own, gone with the test.
-class scratch_folder {
-public:
-  scratch_folder() {
-    std::string pattern = (fs::temp_directory_path() / "bulkhead-manifest-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = fs::canonical(pattern);
-  }
-  scratch_folder(scratch_folder const&) = delete;
-  scratch_folder& operator=(scratch_folder const&) = delete;
-  ~scratch_folder() { fs::remove_all(path_); }
-
-  fs::path const& path() const { return path_; }
-
-  void write(fs::path const& name, std::string_view text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream{path_ / name, std::ios::binary} << text;
-  }
-
-private:
-  fs::path path_;
-};
-
 /// An extension with that package.json and an index.js.
-struct extension : scratch_folder {
+struct extension : temporary_directory {
   explicit extension(std::string_view package) {
     write("package.json", package);
     write("index.js", "");
@@ -85,7 +61,7 @@ TEST_CASE("main may lack its ending or name a folder, as in Node") {
 }
 
 TEST_CASE("a single script is an extension named by its stem that asks for nothing") {
-  scratch_folder const folder;
+  temporary_directory const folder;
   for (char const* name : {"hello.js", "hello.mjs", "hello.cjs"}) {
     folder.write(name, "");
     auto const loaded = load_manifest(folder.path() / name).value();
@@ -106,7 +82,7 @@ TEST_CASE("an extension that is not there is named") {
   CHECK(loaded.error().code() == errc::extension_unusable);
   CHECK(loaded.error().detail() == "there is no /nowhere/at/all");
 
-  scratch_folder const empty;
+  temporary_directory const empty;
   CHECK(load_manifest(empty.path()).error().detail() ==
         (empty.path() / "package.json").string() + " can't be read: there is no such file");
   CHECK(load_manifest("/dev/null").error().detail() ==
@@ -148,7 +124,7 @@ TEST_CASE("main has to exist inside the extension's folder, links followed") {
   CHECK(extension{R"({"name": "a", "main": "gone.js"})"}.mistake() ==
         "EXT/package.json: \"main\" is \"gone.js\", and there is no such file");
 
-  scratch_folder const outside;
+  temporary_directory const outside;
   outside.write("evil.js", "");
   auto const evil = (outside.path() / "evil.js").string();
   CHECK(extension{R"({"name": "a", "main": ")" + evil + "\"}"}.mistake() ==

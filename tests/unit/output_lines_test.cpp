@@ -1,3 +1,5 @@
+#include "shared/run_until.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 
@@ -19,6 +21,7 @@ using namespace std::chrono_literals;
 using bulkhead::platform::line_splitter;
 using bulkhead::platform::output_reader;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::run_until;
 using lines = std::vector<std::string>;
 
 constexpr auto patience = 5s;
@@ -46,15 +49,6 @@ struct pipe_pair {
   unique_fd read;
   unique_fd write;
 };
-
-template <class Condition>
-bool run_until(asio::io_context& io, Condition holds) {
-  auto const until = std::chrono::steady_clock::now() + patience;
-  io.restart();
-  while (!holds() && io.run_one_until(until) != 0) {
-  }
-  return holds();
-}
 
 } // namespace
 

@@ -1,3 +1,6 @@
+#include "shared/code_of.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/ownership.hpp>
@@ -15,14 +18,10 @@ using bulkhead::errc;
 using bulkhead::platform::require_safe_owner;
 using bulkhead::platform::require_safe_path;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::code_of;
+using bulkhead::testing::contains;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
-
-constexpr auto no_error = errc{};
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 struct stat status(mode_t mode, uid_t owner = ::geteuid(), gid_t group = 0) {
   struct stat seen {};
@@ -46,10 +45,6 @@ bulkhead::error refused(fs::path const& path) {
   REQUIRE(looked.has_error());
   CHECK(looked.error().code() == errc::integrity_unsafe_owner);
   return looked.error();
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != text.npos;
 }
 
 /// `a/b/file` in a private folder, with the modes that a careful administrator gives.

@@ -92,7 +92,7 @@ TEST_CASE("the schema describes hosts, defaults and permissions") {
   CHECK(in_flight.at("maximum") == 1 << 19);
   CHECK(in_flight.at("default") == defaults::in_flight);
   CHECK(host.at("start_timeout").at("default") == "10s");
-  CHECK(host.at("limits").at("properties").at("request_time").as_object().contains("not"));
+  CHECK(host.at("limits").at("properties").at("network_requests").as_object().contains("not"));
 }
 
 TEST_CASE("every default that the reference names loads and changes nothing") {

@@ -1,4 +1,8 @@
+#include "shared/forked.hpp"
+#include "shared/run_until.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 #include <bulkhead/platform/process.hpp>
 
@@ -8,7 +12,6 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <poll.h>
@@ -31,6 +34,9 @@ using bulkhead::platform::output_reader;
 using bulkhead::platform::process_spec;
 using bulkhead::platform::spawn;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::holds_in_child;
+using bulkhead::testing::run_until;
+using bulkhead::testing::temporary_directory;
 using clock_type = std::chrono::steady_clock;
 using lines = std::vector<std::string>;
 
@@ -50,15 +56,6 @@ process_spec command(fs::path program, std::vector<std::string> arguments = {}) 
           .environment = {},
           .working_directory = {},
           .inherited = {}};
-}
-
-template <class Condition>
-bool run_until(asio::io_context& io, Condition holds) {
-  auto const until = clock_type::now() + patience;
-  io.restart();
-  while (!holds() && io.run_one_until(until) != 0) {
-  }
-  return holds();
 }
 
 /// A process, what it printed and how it ended.
@@ -131,17 +128,12 @@ bool is_closed_soon(unique_fd const& pipe) {
          (end.revents & POLLHUP) != 0;
 }
 
-struct scratch_folder {
-  scratch_folder() { ::mkdtemp(path.data()); }
-  ~scratch_folder() { fs::remove_all(path); }
+struct scratch_folder : temporary_directory {
   fs::path file(char const* name, std::string_view content, mode_t mode) const {
-    auto const file = fs::path{path} / name;
-    std::ofstream{file} << content;
+    auto const file = write(name, content);
     ::chmod(file.c_str(), mode);
     return file;
   }
-
-  std::string path = "/tmp/bulkhead-test-XXXXXX";
 };
 
 } // namespace
@@ -181,9 +173,9 @@ TEST_CASE("inherited descriptors may have each other's numbers", "[process]") {
   };
   auto spec = command("/bin/readlink", {in_child(a), in_child(b)});
   spec.inherited = {{a.get(), b.get()}, {b.get(), a.get()}};
-  CHECK(output_of(spec) == lines{scratch.path + "/b", scratch.path + "/a"});
+  CHECK(output_of(spec) == lines{scratch.path().string() + "/b", scratch.path().string() + "/a"});
   spec.inherited = {{a.get(), a.get()}, {b.get(), b.get()}};
-  CHECK(output_of(spec) == lines{scratch.path + "/a", scratch.path + "/b"});
+  CHECK(output_of(spec) == lines{scratch.path().string() + "/a", scratch.path().string() + "/b"});
 }
 
 TEST_CASE("standard input is empty and the output streams are told apart", "[process]") {
@@ -197,8 +189,8 @@ TEST_CASE("a process works in its directory", "[process]") {
   scratch_folder const scratch;
   auto spec = command("/bin/pwd");
   CHECK(output_of(spec) == lines{"/"});
-  spec.working_directory = scratch.path;
-  CHECK(output_of(spec) == lines{scratch.path});
+  spec.working_directory = scratch.path();
+  CHECK(output_of(spec) == lines{scratch.path().string()});
 }
 
 TEST_CASE("a process starts with every signal at its default", "[process]") {
@@ -356,27 +348,19 @@ TEST_CASE("exits are seen when the embedding program ignores SIGCHLD", "[process
 }
 
 TEST_CASE("an embedding program without standard streams can start a process", "[process]") {
-  auto const child = ::fork();
-  if (child == 0) {
+  CHECK(holds_in_child([] {
     ::close(STDIN_FILENO);
     ::close(STDOUT_FILENO);
     ::close(STDERR_FILENO);
-    bool as_usual = false;
-    {
-      unique_fd const low{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-      auto spec = shell("cat; echo out; echo err >&2; cat <&3; echo still");
-      spec.inherited = {{3, low.get()}};
-      auto lifted = spawn(spec).value();
-      watched run{spec};
-      as_usual = low.get() == STDIN_FILENO && lifted.take_output().get() > STDERR_FILENO &&
-                 lifted.take_errors().get() > STDERR_FILENO && run.finish() &&
-                 run.output == lines{"out", "still"} && run.errors == lines{"err"};
-    }
-    ::_exit(as_usual ? 0 : 1);
-  }
-  int status = -1;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(status == 0);
+    unique_fd const low{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    auto spec = shell("cat; echo out; echo err >&2; cat <&3; echo still");
+    spec.inherited = {{3, low.get()}};
+    auto lifted = spawn(spec).value();
+    watched run{spec};
+    return low.get() == STDIN_FILENO && lifted.take_output().get() > STDERR_FILENO &&
+           lifted.take_errors().get() > STDERR_FILENO && run.finish() &&
+           run.output == lines{"out", "still"} && run.errors == lines{"err"};
+  }));
 }
 
 TEST_CASE("what can't be started is refused with its path and the reason", "[process]") {
@@ -390,7 +374,8 @@ TEST_CASE("what can't be started is refused with its path and the reason", "[pro
         orphan.string() + " needs an interpreter that is missing: No such file or directory");
   auto const noise = scratch.file("noise", "no program\n", 0755);
   CHECK(failure_of(command(noise)) == noise.string() + " is not a program: Exec format error");
-  CHECK(failure_of(command(scratch.path)) == scratch.path + " is not a file: Permission denied");
+  CHECK(failure_of(command(scratch.path())) ==
+        scratch.path().string() + " is not a file: Permission denied");
   CHECK(failure_of(command("sh")) == "the program's path is not absolute: sh");
   CHECK_FALSE(has_children());
 }
@@ -401,7 +386,8 @@ TEST_CASE("a working directory that is not there is named", "[process]") {
   spec.working_directory = "/nowhere";
   CHECK(failure_of(spec) == "the working directory /nowhere: No such file or directory");
   spec.working_directory = scratch.file("file", "", 0755);
-  CHECK(failure_of(spec) == "the working directory " + scratch.path + "/file: Not a directory");
+  CHECK(failure_of(spec) ==
+        "the working directory " + scratch.path().string() + "/file: Not a directory");
 }
 
 TEST_CASE("a specification that would be misread is refused", "[process]") {

@@ -1,17 +1,14 @@
-#include <bulkhead/harness/catch2.hpp>
+#include "described_codes.hpp"
+
 #include <bulkhead/messages/reason.hpp>
 
 #include <set>
 #include <string>
 
 using namespace bulkhead;
+using namespace described_codes;
 
 namespace {
-
-struct pinned {
-  int number;
-  std::string_view name;
-};
 
 // Written out once more: whoever changes a number or a name breaks those who stored it.
 constexpr pinned pins[] = {
@@ -37,28 +34,11 @@ constexpr pinned pins[] = {
 } // namespace
 
 TEST_CASE("the numbers and names of reasons never change") {
-  REQUIRE(all_reasons().size() == std::size(pins));
-  for (std::size_t i = 0; i < std::size(pins); ++i) {
-    INFO(pins[i].name);
-    CHECK(static_cast<int>(all_reasons()[i].code) == pins[i].number);
-    CHECK(all_reasons()[i].name == pins[i].name);
-    CHECK(to_string(static_cast<reason>(pins[i].number)) == pins[i].name);
-  }
+  check_are(all_reasons(), pins);
 }
 
 TEST_CASE("every reason has its own name and number, and a sentence") {
-  std::set<std::string_view> names;
-  int last = -1;
-  for (auto const& described : all_reasons()) {
-    INFO(described.name);
-    CHECK(static_cast<int>(described.code) > last);
-    last = static_cast<int>(described.code);
-    CHECK(names.insert(described.name).second);
-    CHECK_FALSE(described.sentence.empty());
-    CHECK_FALSE(described.sentence.ends_with('.')); // it is put into longer ones
-    CHECK_FALSE(described.remedy.ends_with('.'));
-    CHECK(&describe(described.code) == &described);
-  }
+  check_are_told_apart(all_reasons(), -1);
 }
 
 TEST_CASE("a number that is no reason is described as none") {

@@ -1,13 +1,14 @@
+#include "shared/forked.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/run_directory.hpp>
 
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <optional>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -17,14 +18,9 @@ namespace fs = std::filesystem;
 using bulkhead::errc;
 using bulkhead::platform::open_state_directory;
 using bulkhead::platform::run_directory;
-
-struct scratch_folder {
-  scratch_folder() { ::mkdtemp(path.data()); }
-  ~scratch_folder() { fs::remove_all(path); }
-  fs::path operator/(char const* name) const { return fs::path{path} / name; }
-
-  std::string path = "/tmp/bulkhead-test-XXXXXX";
-};
+using bulkhead::testing::content_of;
+using bulkhead::testing::holds_in_child;
+using bulkhead::testing::temporary_directory;
 
 mode_t mode_of(fs::path const& path) {
   struct stat seen {};
@@ -44,14 +40,11 @@ std::vector<fs::path> folders_in(fs::path const& path) {
 /// destructor.
 template <class Make>
 void in_a_killed_process(Make make) {
-  auto const child = ::fork();
-  if (child == 0) {
+  REQUIRE(holds_in_child([&] {
     auto const kept = make();
     ::_exit(kept.has_value() ? 0 : 1);
-  }
-  int status = -1;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(status == 0);
+    return false;
+  }));
 }
 
 errc code_of(fs::path const& state_dir) {
@@ -62,8 +55,8 @@ errc code_of(fs::path const& state_dir) {
 } // namespace
 
 TEST_CASE("a missing state directory is created for its owner only", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "new/state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "new/state";
   REQUIRE(open_state_directory(state).has_value());
   CHECK(mode_of(state) == 0700);
   CHECK(open_state_directory(state).has_value());
@@ -71,8 +64,8 @@ TEST_CASE("a missing state directory is created for its owner only", "[run_direc
 }
 
 TEST_CASE("a state directory that others can enter is refused with the remedy", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   fs::create_directory(state);
   ::chmod(state.c_str(), 0750);
   auto const refused = open_state_directory(state);
@@ -83,16 +76,16 @@ TEST_CASE("a state directory that others can enter is refused with the remedy", 
 }
 
 TEST_CASE("a state directory that is a symbolic link or a file is refused", "[run_directory]") {
-  scratch_folder const scratch;
-  fs::create_directory(scratch / "real");
-  ::chmod((scratch / "real").c_str(), 0700);
-  fs::create_symlink(scratch / "real", scratch / "link");
-  std::ofstream{scratch / "file"} << "x";
-  CHECK(code_of(scratch / "link") == errc::state_dir_unusable);
-  CHECK(code_of(scratch / "link/") == errc::state_dir_unusable);
-  CHECK(code_of(scratch / "link/.") == errc::state_dir_unusable);
-  CHECK(code_of(scratch / "file") == errc::state_dir_unusable);
-  CHECK(code_of(scratch / "file/state") == errc::state_dir_unusable);
+  temporary_directory const scratch;
+  fs::create_directory(scratch.path() / "real");
+  ::chmod((scratch.path() / "real").c_str(), 0700);
+  fs::create_symlink(scratch.path() / "real", scratch.path() / "link");
+  std::ofstream{scratch.path() / "file"} << "x";
+  CHECK(code_of(scratch.path() / "link") == errc::state_dir_unusable);
+  CHECK(code_of(scratch.path() / "link/") == errc::state_dir_unusable);
+  CHECK(code_of(scratch.path() / "link/.") == errc::state_dir_unusable);
+  CHECK(code_of(scratch.path() / "file") == errc::state_dir_unusable);
+  CHECK(code_of(scratch.path() / "file/state") == errc::state_dir_unusable);
   CHECK(code_of("") == errc::state_dir_unusable);
 }
 
@@ -110,8 +103,8 @@ TEST_CASE("a state directory of another user is refused", "[run_directory]") {
     CHECK(code_of("/root") == errc::state_dir_unusable);
     return;
   }
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   fs::create_directory(state);
   ::chmod(state.c_str(), 0700);
   REQUIRE(::chown(state.c_str(), 65534, 65534) == 0);
@@ -119,8 +112,8 @@ TEST_CASE("a state directory of another user is refused", "[run_directory]") {
 }
 
 TEST_CASE("each runtime has a folder of its own that goes with it", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   std::optional<run_directory> first = run_directory::create(state, "first").value();
   std::optional<run_directory> second = run_directory::create(state, "first").value();
   auto const first_path = first->path();
@@ -140,8 +133,8 @@ TEST_CASE("each runtime has a folder of its own that goes with it", "[run_direct
 }
 
 TEST_CASE("a moved folder is removed once, at the end", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   auto held = run_directory::create(state, "a").value();
   auto const first = held.path();
   held = run_directory::create(state, "b").value();
@@ -151,8 +144,8 @@ TEST_CASE("a moved folder is removed once, at the end", "[run_directory]") {
 }
 
 TEST_CASE("the folder's name is short and plain whatever the runtime's name", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   auto const run = run_directory::create(state, "../a b/\nc and very much more of it").value();
   CHECK(run.path().parent_path() == state / "run");
   auto const name = run.path().filename().string();
@@ -161,8 +154,8 @@ TEST_CASE("the folder's name is short and plain whatever the runtime's name", "[
 }
 
 TEST_CASE("what a killed runtime left behind is removed by the next one", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   in_a_killed_process([&] {
     auto run = run_directory::create(state, "killed");
     run->write_file("host.js", "left").value();
@@ -175,8 +168,8 @@ TEST_CASE("what a killed runtime left behind is removed by the next one", "[run_
 }
 
 TEST_CASE("the folder of a runtime that lives is left alone", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
   auto const living = run_directory::create(state, "living").value();
   in_a_killed_process([&] { return run_directory::create(state, "other"); });
   auto const next = run_directory::create(state, "next").value();
@@ -185,24 +178,24 @@ TEST_CASE("the folder of a runtime that lives is left alone", "[run_directory]")
 }
 
 TEST_CASE("removing a dead runtime's folder follows no symbolic link", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const state = scratch / "state";
-  fs::create_directory(scratch / "precious");
-  std::ofstream{scratch / "precious/file"} << "x";
+  temporary_directory const scratch;
+  auto const state = scratch.path() / "state";
+  fs::create_directory(scratch.path() / "precious");
+  std::ofstream{scratch.path() / "precious/file"} << "x";
   in_a_killed_process([&] {
     auto run = run_directory::create(state, "killed");
-    fs::create_symlink(scratch / "precious", run->path() / "trap");
-    fs::create_symlink(scratch / "precious", state / "run/trap");
+    fs::create_symlink(scratch.path() / "precious", run->path() / "trap");
+    fs::create_symlink(scratch.path() / "precious", state / "run/trap");
     return run;
   });
   auto const next = run_directory::create(state, "next").value();
   CHECK(folders_in(state / "run").size() >= 1);
-  CHECK(fs::exists(scratch / "precious/file"));
+  CHECK(fs::exists(scratch.path() / "precious/file"));
 }
 
 TEST_CASE("a file is written once and only its owner can read it", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const run = run_directory::create(scratch / "state", "r").value();
+  temporary_directory const scratch;
+  auto const run = run_directory::create(scratch.path() / "state", "r").value();
   auto const content = std::string(100'000, 'x') + '\0';
   auto const old_mask = ::umask(0777);
   auto const path = run.write_file("bootstrap.js", content);
@@ -210,8 +203,7 @@ TEST_CASE("a file is written once and only its owner can read it", "[run_directo
   REQUIRE(path.has_value());
   CHECK(*path == run.path() / "bootstrap.js");
   CHECK(mode_of(*path) == 0400);
-  std::ifstream file{*path, std::ios::binary};
-  CHECK(std::string{std::istreambuf_iterator<char>{file}, {}} == content);
+  CHECK(content_of(*path) == content);
 
   auto const again = run.write_file("bootstrap.js", "other");
   CHECK(again.error().code() == errc::state_dir_unusable);
@@ -219,11 +211,11 @@ TEST_CASE("a file is written once and only its owner can read it", "[run_directo
 }
 
 TEST_CASE("a file's name can't lead out of the folder", "[run_directory]") {
-  scratch_folder const scratch;
-  auto const run = run_directory::create(scratch / "state", "r").value();
+  temporary_directory const scratch;
+  auto const run = run_directory::create(scratch.path() / "state", "r").value();
   for (auto const* const name : {"", ".", "..", "../x", "a/b", "/x", "lock"})
     CHECK(run.write_file(name, "x").has_error());
-  fs::create_symlink(scratch / "elsewhere", run.path() / "link");
+  fs::create_symlink(scratch.path() / "elsewhere", run.path() / "link");
   CHECK(run.write_file("link", "x").has_error());
-  CHECK_FALSE(fs::exists(scratch / "elsewhere"));
+  CHECK_FALSE(fs::exists(scratch.path() / "elsewhere"));
 }

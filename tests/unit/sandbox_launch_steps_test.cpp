@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sys/syscall.h>
 
 using namespace sandbox_test;
 using bulkhead::platform::all_steps;
@@ -50,6 +51,8 @@ std::string try_all_steps(sandbox_tier tier, fs::path const& storage, bool as_ro
   spec.arguments.insert(spec.arguments.end(), {"sh", inside.string()});
   spec.bound = {{storage, inside, true}};
   spec.limits = {{1, 1 << 20, 1 << 20}};
+  auto const filter = filter_that_forbids(SYS_ptrace);
+  spec.filter = filter.get();
   for (auto const& each : all_steps()) {
     if (!can_be_made_to_fail(each.where, tier, as_root))
       continue;

@@ -1,10 +1,12 @@
 #include "sandbox_launches.hpp"
 
 #include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/linux/elf_dependencies.hpp>
 #include <bulkhead/platform/linux/sealed_memory.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
@@ -90,12 +92,24 @@ int open_filter() {
   return filter.get();
 }
 
+unique_fd filter_that_forbids(long call) {
+  sock_filter const program[] = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<std::uint32_t>(call)},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  return seal_in_memory("filter", std::as_bytes(std::span{program})).value();
+}
+
 sandbox_spec shell(sandbox_tier tier, std::string script) {
   return run("/bin/sh", tier, {"-c", std::move(script)});
 }
 
 sandbox_spec node(sandbox_tier tier, std::string script) {
   auto spec = run("/usr/bin/node", tier, {"-e", std::move(script)});
+  if (auto const parts = node_parts_folder(); !parts.empty())
+    spec.bound.push_back({parts, parts, false, false});
   // In the basic tier OpenSSL sees its configuration and may not read it, which ends Node.
   spec.environment = {{"OPENSSL_CONF", "/dev/null"}};
   return spec;

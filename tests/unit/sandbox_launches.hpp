@@ -52,6 +52,8 @@ sandbox_spec node(sandbox_tier tier, std::string script);
 
 /// A filter that lets everything pass.
 int open_filter();
+/// One that tells of this system call, and lets all others pass.
+bulkhead::platform::unique_fd filter_that_forbids(long call);
 
 /// A launch, what it printed and how it ended.
 class watched_launch {

@@ -40,11 +40,13 @@ using bulkhead::platform::seccomp_profile;
 using bulkhead::platform::seccomp_reference;
 using bulkhead::platform::unique_fd;
 
-constexpr seccomp_options node{};
-constexpr seccomp_options command{.profile = seccomp_profile::command};
-constexpr seccomp_options basic{.basic_tier = true};
-constexpr seccomp_options with_processes{.processes = true};
-constexpr seccomp_options with_network{.network = true};
+constexpr seccomp_options node{.without_launcher = true};
+constexpr seccomp_options command{.profile = seccomp_profile::command, .without_launcher = true};
+constexpr seccomp_options basic{.basic_tier = true, .without_launcher = true};
+constexpr seccomp_options with_processes{.processes = true, .without_launcher = true};
+constexpr seccomp_options with_network{.network = true, .without_launcher = true};
+/// For the launcher.
+constexpr seccomp_options that_tells{};
 
 /// What a child says whose filter could not be installed.
 constexpr int not_installed = 250;
@@ -158,6 +160,29 @@ TEST_CASE("a system call that no extension asks for by mistake kills", "[seccomp
   CHECK(outcome(options, call, -1, 0, 0, 0, 0) == -SIGSYS);
 }
 
+TEST_CASE(
+    "a filter for the launcher tells of what would kill, and is no leave where nobody listens",
+    "[seccomp]") {
+  auto const call = GENERATE(SYS_ptrace, SYS_bpf, SYS_setns, SYS_io_uring_enter);
+  CAPTURE(call);
+  CHECK(outcome(that_tells, call, -1, 0, 0, 0, 0) == ENOSYS);
+  auto const answers = [](seccomp_options const& options) {
+    std::set<std::uint32_t> all;
+    for (auto const& each : compile_seccomp(options).value())
+      if (each.code == (BPF_RET | BPF_K))
+        all.insert(each.k);
+    return all;
+  };
+  CHECK(answers(that_tells).contains(SECCOMP_RET_USER_NOTIF));
+  CHECK(!answers(node).contains(SECCOMP_RET_USER_NOTIF));
+}
+
+TEST_CASE("a system call is named with its number", "[seccomp]") {
+  CHECK(bulkhead::platform::name_of_call(SYS_ptrace) ==
+        "ptrace (" + std::to_string(SYS_ptrace) + ')');
+  CHECK(bulkhead::platform::name_of_call(5000) == "5000");
+}
+
 TEST_CASE("a newer system call is as if the kernel were older", "[seccomp]") {
   auto const options = GENERATE(node, command, with_processes, with_network, basic);
   auto const call = GENERATE(SYS_clone3, SYS_io_uring_setup, SYS_openat2, SYS_pidfd_open,
@@ -242,7 +267,7 @@ TEST_CASE("a granted network is IP and nothing else", "[seccomp]") {
 
 #ifdef __x86_64__
 TEST_CASE("a call by the ABI of another processor kills", "[seccomp]") {
-  auto const options = GENERATE(node, command);
+  auto const options = GENERATE(node, command, that_tells);
   CHECK(run_under(options, [] {
           long answer = 20; // getpid of i386
           asm volatile("int $0x80" : "+a"(answer) : : "memory");
@@ -327,7 +352,7 @@ TEST_CASE("a native program gets more than Node, but only behind namespaces", "[
 
 TEST_CASE("with the default logged, what is not named works and what is refused stays so",
           "[seccomp]") {
-  constexpr seccomp_options logging{.log_default = true};
+  constexpr seccomp_options logging{.log_default = true, .without_launcher = true};
   CHECK(outcome(node, SYS_swapoff, "/none") == -SIGSYS);
   CHECK(outcome(logging, SYS_swapoff, "/none") == -SIGSYS);
   CHECK(outcome(logging, SYS_clone3, 0, 0) == ENOSYS);

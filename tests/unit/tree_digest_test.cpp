@@ -1,3 +1,5 @@
+#include "shared/code_of.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/beneath.hpp>
@@ -25,15 +27,11 @@ using bulkhead::platform::sha256;
 using bulkhead::platform::to_hex;
 using bulkhead::platform::tree_bounds;
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::code_of;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
 
-constexpr auto no_error = errc{};
 auto const uncached = hashing{.cache = nullptr};
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 std::string hash_of(std::string_view content) {
   return to_hex(sha256{}.digest_of(content));

@@ -1,3 +1,5 @@
+#include "shared/forked.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/linux/uid_lease.hpp>
@@ -9,20 +11,13 @@
 
 using bulkhead::errc;
 using bulkhead::platform::uid_lease;
+using bulkhead::testing::is_root;
 namespace disk = std::filesystem;
 
 namespace {
 
 /// Of a range that no other test uses.
 constexpr uid_t first = 270'001;
-
-bool is_root() {
-  if (::geteuid() == 0)
-    return true;
-  auto const refused = uid_lease::take(first);
-  CHECK(refused.error().code() == errc::sandbox_unavailable);
-  return false;
-}
 
 struct stat status_of(disk::path const& path) {
   struct stat seen {};

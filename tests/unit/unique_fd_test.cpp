@@ -1,14 +1,16 @@
+#include "shared/forked.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
 
 using bulkhead::platform::unique_fd;
+using bulkhead::testing::holds_in_child;
 
 unique_fd open_null() {
   return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
@@ -73,15 +75,11 @@ TEST_CASE("a duplicate is closed on exec and numbered as asked", "[unique_fd]") 
 
 TEST_CASE("no descriptor keeps the number of a standard stream", "[unique_fd]") {
   // In a process of its own: this one needs its standard streams.
-  auto const child = ::fork();
-  if (child == 0) {
+  CHECK(holds_in_child([] {
     ::close(STDIN_FILENO);
     auto low = open_null();
     auto const was_low = low.get() == STDIN_FILENO;
     auto const lifted = bulkhead::platform::above_standard_streams(std::move(low));
-    ::_exit(was_low && lifted.get() > STDERR_FILENO && !is_open(STDIN_FILENO) ? 0 : 1);
-  }
-  int status = -1;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(status == 0);
+    return was_low && lifted.get() > STDERR_FILENO && !is_open(STDIN_FILENO);
+  }));
 }

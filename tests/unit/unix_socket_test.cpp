@@ -1,4 +1,7 @@
+#include "shared/run_until.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
+#include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/peer_acceptor.hpp>
 #include <bulkhead/platform/peer_connector.hpp>
 #include <bulkhead/platform/unix_socket.hpp>
@@ -10,7 +13,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <optional>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,26 +27,10 @@ using namespace bulkhead::platform;
 using namespace std::chrono_literals;
 using bulkhead::errc;
 using bulkhead::result;
+using bulkhead::testing::run_until;
+using bulkhead::testing::temporary_directory;
 
 constexpr auto patience = 5s;
-
-/// A folder as a socket needs it.
-struct private_folder {
-  private_folder() { ::mkdtemp(path.data()); }
-  ~private_folder() { fs::remove_all(path); }
-  fs::path operator/(char const* name) const { return fs::path{path} / name; }
-
-  std::string path = "/tmp/bulkhead-test-XXXXXX";
-};
-
-template <class Condition>
-bool run_until(asio::io_context& io, Condition holds) {
-  auto const until = std::chrono::steady_clock::now() + patience;
-  io.restart();
-  while (!holds() && io.run_one_until(until) != 0) {
-  }
-  return holds();
-}
 
 errc listening_fails_with(fs::path const& path) {
   auto const listening = listen_at(path);
@@ -153,8 +139,8 @@ TEST_CASE("descriptors that a peer sends are reported and never let in", "[unix_
 }
 
 TEST_CASE("a path too long for a socket is refused with both lengths", "[unix_socket]") {
-  private_folder const folder;
-  auto const prefix = folder.path + "/";
+  temporary_directory const folder;
+  auto const prefix = folder.path().string() + "/";
   auto const longest = prefix + std::string(max_socket_path - prefix.size(), 's');
   CHECK(check_socket_path(longest).has_value());
   CHECK(listen_at(longest).has_value());
@@ -173,9 +159,9 @@ TEST_CASE("a path too long for a socket is refused with both lengths", "[unix_so
 }
 
 TEST_CASE("a connection carries bytes and knows its peer", "[unix_socket]") {
-  private_folder const folder;
-  auto const listening = listen_at(folder / "s").value();
-  auto const client = connect_to(folder / "s").value();
+  temporary_directory const folder;
+  auto const listening = listen_at(folder.path() / "s").value();
+  auto const client = connect_to(folder.path() / "s").value();
   unique_fd const server{::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)};
   auto const self = peer{::getpid(), ::getuid(), ::getgid()};
   CHECK(peer_of(server.get()).value() == self);
@@ -184,41 +170,41 @@ TEST_CASE("a connection carries bytes and knows its peer", "[unix_socket]") {
 }
 
 TEST_CASE("a socket that nobody listens on any more is replaced", "[unix_socket]") {
-  private_folder const folder;
-  auto first = listen_at(folder / "s");
+  temporary_directory const folder;
+  auto first = listen_at(folder.path() / "s");
   REQUIRE(first.has_value());
   first->reset();
-  REQUIRE(fs::exists(folder / "s"));
-  auto const second = listen_at(folder / "s");
+  REQUIRE(fs::exists(folder.path() / "s"));
+  auto const second = listen_at(folder.path() / "s");
   REQUIRE(second.has_value());
-  CHECK(connect_to(folder / "s").has_value());
+  CHECK(connect_to(folder.path() / "s").has_value());
 }
 
 TEST_CASE("a socket that is listened on is not stolen", "[unix_socket]") {
-  private_folder const folder;
-  auto const first = listen_at(folder / "s").value();
-  CHECK(listening_fails_with(folder / "s") == errc::state_dir_unusable);
-  CHECK(connect_to(folder / "s").has_value());
+  temporary_directory const folder;
+  auto const first = listen_at(folder.path() / "s").value();
+  CHECK(listening_fails_with(folder.path() / "s") == errc::state_dir_unusable);
+  CHECK(connect_to(folder.path() / "s").has_value());
 }
 
 TEST_CASE("anything else at a socket's path is refused and left alone", "[unix_socket]") {
-  private_folder const folder;
-  std::ofstream{folder / "file"} << "precious";
-  fs::create_directory(folder / "folder");
-  fs::create_symlink(folder / "elsewhere", folder / "dangling");
-  auto stale = listen_at(folder / "stale");
+  temporary_directory const folder;
+  std::ofstream{folder.path() / "file"} << "precious";
+  fs::create_directory(folder.path() / "folder");
+  fs::create_symlink(folder.path() / "elsewhere", folder.path() / "dangling");
+  auto stale = listen_at(folder.path() / "stale");
   stale->reset();
-  fs::create_symlink(folder / "stale", folder / "link");
+  fs::create_symlink(folder.path() / "stale", folder.path() / "link");
   for (auto const* const name : {"file", "folder", "dangling", "link"}) {
-    CHECK(listening_fails_with(folder / name) == errc::state_dir_unusable);
-    CHECK(fs::symlink_status(folder / name).type() != fs::file_type::not_found);
+    CHECK(listening_fails_with(folder.path() / name) == errc::state_dir_unusable);
+    CHECK(fs::symlink_status(folder.path() / name).type() != fs::file_type::not_found);
   }
-  CHECK_FALSE(fs::exists(folder / "elsewhere"));
+  CHECK_FALSE(fs::exists(folder.path() / "elsewhere"));
 }
 
 TEST_CASE("a socket's folder must be a private one of our own", "[unix_socket]") {
-  private_folder const folder;
-  auto const shared = folder / "shared";
+  temporary_directory const folder;
+  auto const shared = folder.path() / "shared";
   fs::create_directory(shared);
   ::chmod(shared.c_str(), 0755);
   auto const refused = listen_at(shared / "s");
@@ -227,19 +213,19 @@ TEST_CASE("a socket's folder must be a private one of our own", "[unix_socket]")
   CHECK(refused.error().remedy() == "chmod 700 " + shared.string());
 
   ::chmod(shared.c_str(), 0700);
-  fs::create_symlink(shared, folder / "link");
-  CHECK(listening_fails_with(folder / "link" / "s") == errc::state_dir_unusable);
+  fs::create_symlink(shared, folder.path() / "link");
+  CHECK(listening_fails_with(folder.path() / "link" / "s") == errc::state_dir_unusable);
   CHECK(listening_fails_with(shared / "s") == errc{});
-  CHECK(listening_fails_with(folder / "missing" / "s") == errc::state_dir_unusable);
+  CHECK(listening_fails_with(folder.path() / "missing" / "s") == errc::state_dir_unusable);
   CHECK(listening_fails_with("/tmp/bulkhead-test-socket") == errc::state_dir_unusable);
 }
 
 TEST_CASE("the expected process is accepted and strangers are turned away", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
-  auto listening = listen_at(folder / "s").value();
-  std::optional<stranger> first{std::in_place, folder / "s"};
-  std::optional<stranger> second{std::in_place, folder / "s"};
+  auto listening = listen_at(folder.path() / "s").value();
+  std::optional<stranger> first{std::in_place, folder.path() / "s"};
+  std::optional<stranger> second{std::in_place, folder.path() / "s"};
   std::optional<result<unique_fd>> accepted;
   std::vector<pid_t> refused;
   peer_acceptor const acceptor{
@@ -250,7 +236,7 @@ TEST_CASE("the expected process is accepted and strangers are turned away", "[un
   CHECK(refused == std::vector{first->pid(), second->pid()});
   CHECK_FALSE(accepted);
 
-  auto const client = connect_to(folder / "s").value();
+  auto const client = connect_to(folder.path() / "s").value();
   REQUIRE(run_until(io, [&] { return accepted.has_value(); }));
   REQUIRE(accepted->has_value());
   CHECK(write_some(client.get(), bytes_of("x")).bytes == 1);
@@ -260,14 +246,14 @@ TEST_CASE("the expected process is accepted and strangers are turned away", "[un
   // socket.)
   first.reset();
   second.reset();
-  CHECK(connect_to(folder / "s").has_error());
+  CHECK(connect_to(folder.path() / "s").has_error());
 }
 
 TEST_CASE("a stranger's connection is closed", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
-  auto listening = listen_at(folder / "s").value();
-  auto const client = connect_to(folder / "s").value();
+  auto listening = listen_at(folder.path() / "s").value();
+  auto const client = connect_to(folder.path() / "s").value();
   auto const not_us = ::getppid();
   peer_acceptor const acceptor{io.get_executor(), std::move(listening), not_us,
                                [](result<unique_fd> const&) { FAIL("accepted"); }};
@@ -277,13 +263,13 @@ TEST_CASE("a stranger's connection is closed", "[unix_socket]") {
 }
 
 TEST_CASE("an acceptor may be destroyed at any time", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
   int calls = 0;
   std::optional<peer_acceptor> acceptor;
-  acceptor.emplace(io.get_executor(), listen_at(folder / "s").value(), ::getpid(),
+  acceptor.emplace(io.get_executor(), listen_at(folder.path() / "s").value(), ::getpid(),
                    [&](result<unique_fd> const&) { ++calls; });
-  auto const client = connect_to(folder / "s").value();
+  auto const client = connect_to(folder.path() / "s").value();
   acceptor.reset();
   io.run_for(patience);
   CHECK(calls == 0);
@@ -293,29 +279,29 @@ TEST_CASE("an acceptor may be destroyed at any time", "[unix_socket]") {
     acceptor.reset();
   };
   acceptor.emplace(
-      io.get_executor(), listen_at(folder / "s").value(), ::getppid(),
+      io.get_executor(), listen_at(folder.path() / "s").value(), ::getppid(),
       [&](result<unique_fd> const&) { FAIL("accepted"); }, strange);
-  auto const one = connect_to(folder / "s").value();
-  auto const two = connect_to(folder / "s").value();
+  auto const one = connect_to(folder.path() / "s").value();
+  auto const two = connect_to(folder.path() / "s").value();
   io.restart();
   io.run_for(patience);
   CHECK(calls == 1);
 }
 
 TEST_CASE("connecting is tried again until the peer listens", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
   std::optional<result<unique_fd>> connected;
   peer_connector const connector{
       io.get_executor(),
-      folder / "s",
+      folder.path() / "s",
       ::getpid(),
       [&](result<unique_fd> connection) { connected = std::move(connection); },
       {.attempts = 10, .step = 1ms}};
   CHECK(connector.attempts() == 0);
   REQUIRE(run_until(io, [&] { return connector.attempts() == 3; }));
   CHECK_FALSE(connected);
-  auto const listening = listen_at(folder / "s").value();
+  auto const listening = listen_at(folder.path() / "s").value();
   REQUIRE(run_until(io, [&] { return connected.has_value(); }));
   CHECK(connected->has_value());
   CHECK(connector.attempts() == 4);
@@ -323,13 +309,13 @@ TEST_CASE("connecting is tried again until the peer listens", "[unix_socket]") {
 
 TEST_CASE("connecting ends after the last attempt, each a step later than the one before",
           "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
   std::optional<result<unique_fd>> connected;
   auto const begun = std::chrono::steady_clock::now();
   peer_connector const connector{
       io.get_executor(),
-      folder / "s",
+      folder.path() / "s",
       ::getpid(),
       [&](result<unique_fd> connection) { connected = std::move(connection); },
       {.attempts = 4, .step = 5ms}};
@@ -337,7 +323,7 @@ TEST_CASE("connecting ends after the last attempt, each a step later than the on
   CHECK(std::chrono::steady_clock::now() - begun >= (1 + 2 + 3) * 5ms);
   REQUIRE(connected->has_error());
   CHECK(connected->error().code() == errc::connect_failed);
-  CHECK(connected->error().detail() == "can't connect to " + (folder / "s").string() +
+  CHECK(connected->error().detail() == "can't connect to " + (folder.path() / "s").string() +
                                            ": No such file or directory (attempt 4 of 4)");
   CHECK(connector.attempts() == 4);
   CHECK(connect_schedule{}.attempts == 10);
@@ -345,12 +331,12 @@ TEST_CASE("connecting ends after the last attempt, each a step later than the on
 }
 
 TEST_CASE("a socket of another process is not taken for the host's", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
-  auto const listening = listen_at(folder / "s").value();
+  auto const listening = listen_at(folder.path() / "s").value();
   std::optional<result<unique_fd>> connected;
   auto const keep = [&](result<unique_fd> connection) { connected = std::move(connection); };
-  peer_connector const connector{io.get_executor(), folder / "s", ::getppid(), keep};
+  peer_connector const connector{io.get_executor(), folder.path() / "s", ::getppid(), keep};
   REQUIRE(run_until(io, [&] { return connected.has_value(); }));
   CHECK(connected->error().code() == errc::untrusted_peer);
 }
@@ -366,11 +352,11 @@ TEST_CASE("a path that never can be connected to is not tried again", "[unix_soc
 }
 
 TEST_CASE("a connector may be destroyed at any time", "[unix_socket]") {
-  private_folder const folder;
+  temporary_directory const folder;
   asio::io_context io;
   int calls = 0;
   std::optional<peer_connector> connector;
-  connector.emplace(io.get_executor(), folder / "s", ::getpid(),
+  connector.emplace(io.get_executor(), folder.path() / "s", ::getpid(),
                     [&](result<unique_fd> const&) { ++calls; });
   REQUIRE(run_until(io, [&] { return connector->attempts() == 1; }));
   connector.reset();
@@ -378,11 +364,12 @@ TEST_CASE("a connector may be destroyed at any time", "[unix_socket]") {
   io.run_for(patience);
   CHECK(calls == 0);
 
-  auto const listening = listen_at(folder / "s").value();
-  connector.emplace(io.get_executor(), folder / "s", ::getpid(), [&](result<unique_fd> const&) {
-    ++calls;
-    connector.reset();
-  });
+  auto const listening = listen_at(folder.path() / "s").value();
+  connector.emplace(io.get_executor(), folder.path() / "s", ::getpid(),
+                    [&](result<unique_fd> const&) {
+                      ++calls;
+                      connector.reset();
+                    });
   io.restart();
   io.run_for(patience);
   CHECK(calls == 1);

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "shared/code_of.hpp"
+#include "shared/text.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/vault.hpp>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,10 +33,7 @@ struct vault_folder : temporary_directory {
         file(), platform::secret_bytes{with},
         platform::vault_options{cheap, limits, platform::default_vault_patience});
   }
-  std::string content() const {
-    std::ifstream in{file(), std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
-  }
+  std::string content() const { return content_of(file()); }
   void overwrite(std::string_view with) const {
     write("vault", with);
     std::filesystem::permissions(file(), std::filesystem::perms::owner_read |
@@ -53,11 +51,6 @@ inline void keep(platform::secret_backend& secrets, platform::secret_name const&
                  std::string_view kept) {
   if (auto const stored = secrets.set(name, kept); !stored)
     FAIL(stored.error().what());
-}
-
-template <class T>
-errc code_of(result<T> const& result) {
-  return result ? errc{} : result.error().code();
 }
 
 } // namespace bulkhead::testing

@@ -1,3 +1,6 @@
+#include "shared/code_of.hpp"
+#include "shared/forked.hpp"
+
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/verified_file.hpp>
@@ -5,7 +8,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -28,14 +30,10 @@ using bulkhead::platform::sha256;
 using bulkhead::platform::to_hex;
 using bulkhead::platform::unique_fd;
 using bulkhead::platform::verified_file;
+using bulkhead::testing::code_of;
+using bulkhead::testing::exit_code_of;
+using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
-
-constexpr auto no_error = errc{};
-
-template <class Result>
-errc code_of(Result const& got) {
-  return got ? no_error : got.error().code();
-}
 
 std::string hash_of(std::string_view content) {
   return to_hex(sha256{}.digest_of(content));
@@ -61,17 +59,12 @@ void overwrite(int file) {
 
 /// What the program behind a descriptor exits with.
 int run(int fd) {
-  auto const child = ::fork();
-  if (child == 0) {
+  return exit_code_of([fd] {
     std::string name = "program";
     char* argv[] = {name.data(), nullptr};
     char* environment[] = {nullptr};
-    ::fexecve(fd, argv, environment);
-    ::_exit(255);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    return ::fexecve(fd, argv, environment);
+  });
 }
 
 } // namespace

@@ -181,7 +181,8 @@ int run_subcommand(arguments const& given) {
       "\n"
       "With --json each line is an object. Of a host's events it has the members\n"
       "  time         UTC, 2026-02-03T04:05:06.789Z\n"
-      "  event        state_changed, activated or activation_failed\n"
+      "  event        state_changed, activated, activation_failed,\n"
+      "               unresponsive or responsive\n"
       "  host         the name in the policy\n"
       "  from, to     Stopped, Starting, Running, Unhealthy, Restarting, Stopping or Crashed\n"
       "  reason       a stable name, such as exit_code; reason_code is its number\n"
@@ -189,6 +190,8 @@ int run_subcommand(arguments const& given) {
       "  pid          0 without a process\n"
       "  restarts     since the host was last started explicitly\n"
       "  sandbox      with Running: the tier, and each layer with whether it holds and how\n"
+      "  start        with Running: microseconds from the beginning of the start to each step of "
+      "it\n"
       "Each second an event usage tells what each host uses (host, usage, at_exit), and one whose\n"
       "host is null what all of them use.\n"
       "The first line's event is serving (with version, policy and hosts), the last one's ended.",

@@ -16,6 +16,10 @@ std::string_view name_of(host_event_kind kind) noexcept {
     return "activated";
   case host_event_kind::activation_failed:
     return "activation_failed";
+  case host_event_kind::unresponsive:
+    return "unresponsive";
+  case host_event_kind::responsive:
+    return "responsive";
   }
   return "unknown";
 }
@@ -51,8 +55,10 @@ json event_json(host_event const& event) {
                            {"detail", event.detail},
                            {"pid", event.pid},
                            {"restarts", event.restarts}};
-  if (event.to == host_state::Running && event.kind == host_event_kind::state_changed)
+  if (event.to == host_state::Running && event.kind == host_event_kind::state_changed) {
     line["sandbox"] = to_json(event.sandbox);
+    line["start"] = to_json(event.start);
+  }
   return line;
 }
 

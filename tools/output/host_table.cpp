@@ -57,7 +57,9 @@ std::string_view colour_of(host_state state) noexcept {
 
 constexpr std::string_view colour_end = "\x1b[0m";
 
-std::string last_reason(host_status const& host) {
+std::string last_reason(host_status const& host, std::chrono::system_clock::time_point now) {
+  if (host.unresponsive_since != std::chrono::system_clock::time_point{})
+    return "no answer for " + uptime_text(now - host.unresponsive_since);
   if (host.last_end == reason::none)
     return std::string{nothing};
   return host.last_end_detail.empty() ? std::string{to_string(host.last_end)}
@@ -76,7 +78,7 @@ row row_of(host_status const& host, std::chrono::system_clock::time_point now) {
           is_up ? fmt::format("{:.0f} %", host.usage.cpu_percent) : std::string{nothing},
           std::to_string(host.restarts),
           std::to_string(host.requests),
-          last_reason(host)};
+          last_reason(host, now)};
 }
 
 std::string line_of(row const& cells, widths const& wide, std::size_t columns) {

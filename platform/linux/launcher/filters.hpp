@@ -10,7 +10,10 @@ int keep_to_waiting() noexcept;
 /// negative with errno.
 int keep_signals_to_self() noexcept;
 
-/// Installs the filter of the plan. Zero, or negative with errno.
-int install_program_filter() noexcept;
+/// Installs the filter of the plan. `listener` becomes what tells of the calls that the filter
+/// answers by telling, closed on exec. Where the kernel gives none, because a filter around this
+/// launch has one already or the kernel is too old, these calls kill the process; -1 then, and
+/// where the filter tells of nothing. Zero, or negative with errno.
+int install_program_filter(int& listener) noexcept;
 
 } // namespace bulkhead::launcher

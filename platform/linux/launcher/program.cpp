@@ -92,6 +92,18 @@ void set_limits() noexcept {
     perform(step::limits, [] { return 0; });
 }
 
+/// Gives the filter's listener to the keeper, which tells of what the program is forbidden. None of
+/// it is left here, and the program starts when somebody listens.
+void hand_over(int listener) noexcept {
+  perform(step::filter_listener, [listener] {
+    status_record filtered{};
+    filtered.kind = status_kind::filtered;
+    return tell(filtered, listener);
+  });
+  ::close(listener);
+  await_word(status_socket);
+}
+
 /// The strings of the plan as exec takes them.
 char* const* exec_strings(char** place, text const* from, std::uint32_t count) noexcept {
   for (std::uint32_t i = 0; i < count; ++i)
@@ -132,8 +144,11 @@ void become_program(int keeper) noexcept {
   if (!has(own_root))
     perform(step::signal_filter, keep_signals_to_self);
   // Last: it leaves nothing open that only these steps need.
+  auto listener = -1;
   if (has(use_filter))
-    perform(step::filter, install_program_filter);
+    perform(step::filter, [&listener] { return install_program_filter(listener); });
+  if (listener >= 0)
+    hand_over(listener);
   execute_program();
 }
 

@@ -60,7 +60,7 @@ void tell_through(int socket) noexcept {
   report_socket = socket;
 }
 
-void tell(status_record record, int descriptor) noexcept {
+int tell(status_record record, int descriptor) noexcept {
   record.magic = record_magic;
   record.when = now();
   iovec bytes{&record, sizeof record};
@@ -77,8 +77,30 @@ void tell(status_record record, int descriptor) noexcept {
     header->cmsg_len = CMSG_LEN(sizeof descriptor);
     std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   }
-  while (::sendmsg(report_socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+  ssize_t sent = 0;
+  do
+    sent = ::sendmsg(report_socket, &message, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent < 0 ? -1 : 0;
+}
+
+bool hear(int socket, status_record& record, int& descriptor) noexcept {
+  iovec bytes{&record, sizeof record};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)]{};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t size = 0;
+  do
+    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  while (size < 0 && errno == EINTR);
+  descriptor = -1;
+  auto const* const header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  return size == static_cast<ssize_t>(sizeof record);
 }
 
 void fail(step where, int number, int which) noexcept {

@@ -22,8 +22,12 @@ inline bool has(option wanted) noexcept {
 /// Fails as `where` otherwise.
 void load_plan(step where) noexcept;
 
-/// Sends one record, with a descriptor where there is one to send.
-void tell(status_record record, int descriptor = -1) noexcept;
+/// Sends one record, with a descriptor where there is one to send. Zero, or negative with errno.
+int tell(status_record record, int descriptor = -1) noexcept;
+
+/// Waits for a record that another process of this launch sends, and the descriptor that comes with
+/// it; -1 where there is none. False where nobody sends any more.
+bool hear(int socket, status_record& record, int& descriptor) noexcept;
 
 /// From now on tell() uses this socket instead of status_socket.
 void tell_through(int socket) noexcept;

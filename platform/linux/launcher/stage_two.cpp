@@ -1,5 +1,6 @@
 #include <bulkhead/platform/linux/launcher/descriptors.hpp>
 #include <bulkhead/platform/linux/launcher/filters.hpp>
+#include <bulkhead/platform/linux/launcher/forbidden_calls.hpp>
 #include <bulkhead/platform/linux/launcher/landlock.hpp>
 #include <bulkhead/platform/linux/launcher/offspring.hpp>
 #include <bulkhead/platform/linux/launcher/report.hpp>
@@ -51,7 +52,19 @@ void give_up_privileges() noexcept {
   ::_exit(code);
 }
 
-[[noreturn]] void report_end(int status, rusage const& used) noexcept {
+/// The program, while it runs.
+struct watched_program {
+  pid_t process;
+  int ends;     ///< a signalfd
+  int listener; ///< of its filter; -1: none, or what it has to say was heard
+  bool made_forbidden_call = false;
+};
+
+[[noreturn]] void report_end(watched_program const& program, int status,
+                             rusage const& used) noexcept {
+  // Its kill is this process's doing, as the filter's would be the kernel's.
+  if (program.made_forbidden_call)
+    status = SIGSYS;
   constexpr auto microseconds = [](timeval time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
            static_cast<std::uint64_t>(time.tv_usec);
@@ -69,43 +82,62 @@ void give_up_privileges() noexcept {
 }
 
 /// Reaps whatever has ended: the program, or one that it left behind.
-void reap(pid_t program) noexcept {
+void reap(watched_program const& program) noexcept {
   for (;;) {
     int status = 0;
     rusage used{};
     auto const ended = ::wait4(-1, &status, WNOHANG, &used);
-    if (ended == program)
-      report_end(status, used);
+    if (ended == program.process)
+      report_end(program, status, used);
     if (ended <= 0)
       return;
   }
 }
 
-/// Waits until one of the two has something to say. Ends all where the library is gone.
-void wait_for(int descriptor) noexcept {
-  pollfd watched[] = {{status_socket, POLLRDHUP, 0}, {descriptor, POLLIN, 0}};
-  while (::ppoll(watched, 2, nullptr, nullptr) < 0 && errno == EINTR) {
+/// What there is to wait for, the library first, which has nothing to say but that it is gone.
+constexpr pollfd the_library{status_socket, POLLRDHUP, 0};
+
+/// Waits until one of them has something to say. Ends all where the library is gone.
+template <nfds_t count>
+void wait_for(pollfd (&watched)[count]) noexcept {
+  while (::ppoll(watched, count, nullptr, nullptr) < 0 && errno == EINTR) {
   }
   if (watched[0].revents != 0)
     leave(exit_failed);
 }
 
-/// Gives the word to the process that becomes the program, and learns how that went: its end of
-/// the rope closes when it executes.
-void see_it_run(int keeper, int program) noexcept {
+/// The process that becomes the program may go on.
+void give_word(int rope) noexcept {
   char const word = 'g';
-  ::send(keeper, &word, sizeof word, MSG_NOSIGNAL);
-  wait_for(keeper);
-  status_record said{};
-  if (::recv(keeper, &said, sizeof said, 0) == sizeof said) {
-    tell(said);
-    leave(exit_failed);
+  ::send(rope, &word, sizeof word, MSG_NOSIGNAL);
+}
+
+/// Gives the word to the process that becomes the program, and learns how that went: its end of
+/// the rope closes when it executes. Gives the listener of its filter, -1 where it has none.
+int see_it_run(int rope, int program) noexcept {
+  auto listener = -1;
+  for (;;) {
+    give_word(rope);
+    pollfd watched[] = {the_library, {rope, POLLIN, 0}};
+    wait_for(watched);
+    status_record said{};
+    auto received = -1;
+    if (!hear(rope, said, received))
+      break;
+    if (said.kind != status_kind::filtered) {
+      tell(said);
+      leave(exit_failed);
+    }
+    ascertain(
+        step::filter_watch, [received] { return received >= 0; }, EMFILE);
+    listener = received;
   }
-  ::close(keeper);
+  ::close(rope);
   status_record running{};
   running.kind = status_kind::running;
   tell(running, program);
   ::close(program);
+  return listener;
 }
 
 /// A signalfd for the ends of children; negative with errno.
@@ -118,13 +150,37 @@ int watch_children() noexcept {
   return ::signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-[[noreturn]] void keep(pid_t program, int ends) noexcept {
+/// Ends the program for a call that its filter forbids, by whichever process of it. The call is
+/// not answered: whoever made it waits for its end.
+void end_for_forbidden_call(watched_program& program) noexcept {
+  status_record forbidden{};
+  forbidden.kind = status_kind::forbidden;
+  // Not so where who called was interrupted meanwhile, or has ended: it called all the same.
+  if (receive_forbidden_call(program.listener, forbidden.number) == 0)
+    tell(forbidden);
+  program.made_forbidden_call = true;
+  // Left open: the kernel answers for a listener that is gone.
+  program.listener = -1;
+  // Without a namespace what it leaves behind is ended when it was reaped.
+  ::kill(has(own_root) ? everybody : program.process, SIGKILL);
+}
+
+[[noreturn]] void keep(watched_program program) noexcept {
   for (;;) {
-    wait_for(ends);
-    signalfd_siginfo ended;
-    while (::read(ends, &ended, sizeof ended) < 0 && errno == EINTR) {
+    // A negative descriptor is not looked at.
+    pollfd watched[] = {the_library, {program.ends, POLLIN, 0}, {program.listener, POLLIN, 0}};
+    wait_for(watched);
+    // First: the end of a program does not hide what it did.
+    if ((watched[2].revents & POLLIN) != 0)
+      end_for_forbidden_call(program);
+    else if (watched[2].revents != 0)
+      program.listener = -1; // nobody is left to whom the filter applies
+    if (watched[1].revents != 0) {
+      signalfd_siginfo ended;
+      while (::read(program.ends, &ended, sizeof ended) < 0 && errno == EINTR) {
+      }
+      reap(program);
     }
-    reap(program);
   }
 }
 
@@ -183,8 +239,8 @@ void run_stage_two() noexcept {
       2);
   if (has(own_root))
     perform(step::keeper_filter, keep_to_waiting);
-  see_it_run(rope[0], descriptor);
-  keep(program, ends);
+  auto const listener = see_it_run(rope[0], descriptor);
+  keep({program, ends, listener});
 }
 
 } // namespace bulkhead::launcher

@@ -21,6 +21,11 @@ exports.activate = context => {
     read: path => attempt(() => fs.readFileSync(path, 'latin1').length),
     list: path => attempt(() => fs.readdirSync(path).sort()),
     write: (path, size) => attempt(() => fs.writeFileSync(path, 'x'.repeat(size ?? 1))),
+    /** Opens a file so many times, and closes none. */
+    open: times =>
+      attempt(() => {
+        for (let i = 0; i < times; ++i) fs.openSync(__filename);
+      }),
     user: () => attempt(() => ({ uid: process.getuid(), host: os.hostname(), pid: process.pid })),
     environment: () => process.env,
     flags: () => process.execArgv,
@@ -52,6 +57,16 @@ exports.activate = context => {
     },
     spin: () => {
       for (;;);
+    },
+    never: () => new Promise(() => {}),
+    /** Requests of the backend, as fast as they go, without end. */
+    flood: () => {
+      const more = () => {
+        for (let i = 0; i < 200; ++i) context.log.info('x');
+        setImmediate(more);
+      };
+      more();
+      return new Promise(() => {});
     },
     print: megabytes => {
       const line = 'y'.repeat(1023) + '\n';

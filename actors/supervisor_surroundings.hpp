@@ -1,0 +1,33 @@
+#pragma once
+
+#include <bulkhead/actors/host_link.hpp>
+#include <bulkhead/actors/host_record.hpp>
+#include <bulkhead/actors/runtime_surroundings.hpp>
+#include <bulkhead/messages/actor_interfaces.hpp>
+
+#include <memory>
+
+namespace bulkhead {
+
+/// Who decides about and serves what a host asks for, and is told of each process of it.
+struct host_servants {
+  rate_limiter_actor limiter;
+  permission_guard_actor guard;
+  service_actor files;
+  service_actor secrets;
+  audit_log_actor audit;
+  resource_monitor_actor monitor;
+};
+
+/// What one supervisor works with; all of it outlives the actor.
+struct supervisor_surroundings {
+  runtime_surroundings& runtime;
+  host_policy const& policy;
+  std::shared_ptr<host_record> record;
+  std::shared_ptr<host_link> link;
+  ipc_connection_actor connection;
+  host_servants servants;
+  runtime_actor events; ///< who is told of every transition
+};
+
+} // namespace bulkhead

@@ -1,0 +1,197 @@
+// How long a host takes from the request to start it until it is Running, in each tier that this
+// machine has, against a bare Node from its creation to its first byte of output. All take turns,
+// round by round.
+//
+//   build/release/bin/bench_start [--rounds N] [--json]
+
+#include <bulkhead/platform/interpreter.hpp>
+#include <bulkhead/platform/output_lines.hpp>
+#include <bulkhead/platform/process.hpp>
+#include <bulkhead/runtime.hpp>
+
+#include <boost/asio/use_future.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/program_options.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <optional>
+#include <vector>
+
+namespace {
+
+using namespace bulkhead;
+using clock_type = std::chrono::steady_clock;
+using milliseconds = std::chrono::duration<double, std::milli>;
+namespace disk = std::filesystem;
+using boost::asio::use_future;
+
+constexpr int warm_up_rounds = 2;
+
+/// What one way to start took, round by round.
+struct figure {
+  std::string name;
+  std::vector<double> times; ///< in ms
+  std::vector<start_times> steps;
+
+  double median() const {
+    auto sorted = times;
+    std::ranges::sort(sorted);
+    return sorted[sorted.size() / 2];
+  }
+};
+
+/// A folder that is gone with this object.
+class scratch_folder {
+public:
+  scratch_folder() {
+    auto name = (disk::temp_directory_path() / "bulkhead-bench-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+      throw std::runtime_error{"can't make a folder in " + disk::temp_directory_path().string()};
+    path_ = name;
+  }
+  scratch_folder(scratch_folder&&) = delete;
+  ~scratch_folder() {
+    std::error_code left;
+    disk::remove_all(path_, left);
+  }
+  disk::path const& path() const noexcept { return path_; }
+
+  disk::path write(std::string_view name, std::string_view content) const {
+    auto const file = path_ / name;
+    disk::create_directories(file.parent_path());
+    std::ofstream{file} << content;
+    return file;
+  }
+
+private:
+  disk::path path_;
+};
+
+/// From the creation of a bare Node to its first byte.
+double start_bare(disk::path const& node, disk::path const& script) {
+  platform::process_spec spec;
+  spec.program = node;
+  spec.arguments = {script.string()};
+  auto const begin = clock_type::now();
+  auto process = platform::spawn(spec).value();
+  char byte = 0;
+  auto const output = process.take_output();
+  if (::read(output.get(), &byte, 1) != 1)
+    throw std::runtime_error{"node printed nothing"};
+  return milliseconds{clock_type::now() - begin}.count();
+}
+
+/// A runtime with one host of that tier.
+class contained_starts {
+public:
+  contained_starts(std::string const& tier, scratch_folder const& in)
+      : runtime_{parse_policy("[runtime]\nstate_dir = \"state-" + tier +
+                                  "\"\nlog_level = \"error\"\n[hosts.bench]\nextension = "
+                                  "\"extension\"\nautostart = false\nlimits.cpu_percent = 0\n"
+                                  "sandbox.require = \"" +
+                                  tier + "\"\n",
+                              in.path())} {
+    runtime_.start();
+  }
+
+  void start(figure& into) {
+    auto host = runtime_.host("bench");
+    auto const begin = clock_type::now();
+    host.async_start(use_future).get();
+    into.times.push_back(milliseconds{clock_type::now() - begin}.count());
+    into.steps.push_back(host.status().start);
+    host.async_stop(use_future).get();
+  }
+
+private:
+  runtime runtime_;
+};
+
+void print_table(std::vector<figure> const& figures) {
+  auto const floor = figures.front().median();
+  std::cout << std::fixed << std::setprecision(1);
+  for (auto const& each : figures) {
+    auto const [least, most] = std::ranges::minmax(each.times);
+    std::cout << std::left << std::setw(10) << each.name << std::right << std::setw(7)
+              << each.median() << " ms  (" << least << " to " << most << ", " << each.times.size()
+              << " starts)" << std::setprecision(2) << "  " << each.median() / floor << " x bare\n"
+              << std::setprecision(1);
+    if (each.steps.empty())
+      continue;
+    std::cout << "          ";
+    for (auto const& [name, step] :
+         {std::pair{"prepared", &start_times::prepared},
+          std::pair{"created", &start_times::created}, std::pair{"staged", &start_times::staged},
+          std::pair{"contained", &start_times::contained},
+          std::pair{"executed", &start_times::executed}, std::pair{"ready", &start_times::ready}}) {
+      std::vector<double> reached;
+      for (auto const& times : each.steps)
+        reached.push_back(milliseconds{times.*step}.count());
+      std::ranges::sort(reached);
+      std::cout << ' ' << name << ' ' << reached[reached.size() / 2];
+    }
+    std::cout << '\n';
+  }
+}
+
+void print_json(std::vector<figure> const& figures) {
+  boost::json::array all;
+  for (auto const& each : figures) {
+    boost::json::array steps;
+    for (auto const& times : each.steps)
+      steps.push_back(to_json(times));
+    all.push_back({{"name", each.name},
+                   {"median_ms", each.median()},
+                   {"of_bare", each.median() / figures.front().median()},
+                   {"starts_ms", boost::json::array(each.times.begin(), each.times.end())},
+                   {"steps", std::move(steps)}});
+  }
+  std::cout << boost::json::serialize(all) << '\n';
+}
+
+void measure(int rounds, bool as_json) {
+  auto const node = platform::find_node(platform::environment_search_path()).value();
+  scratch_folder const folder;
+  auto const script = folder.write("bare.js", "require('fs').writeSync(1, 'x');\n");
+  folder.write("extension/package.json",
+               R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
+  folder.write("extension/main.js", "exports.activate = () => {};\n");
+
+  std::vector<figure> figures{{"bare node", {}, {}}, {"none", {}, {}}, {"strong", {}, {}}};
+  contained_starts none{"none", folder};
+  contained_starts strong{"strong", folder};
+  for (int round = 0; round < warm_up_rounds + rounds; ++round) {
+    figures[0].times.push_back(start_bare(node, script));
+    none.start(figures[1]);
+    strong.start(figures[2]);
+    if (round + 1 == warm_up_rounds)
+      for (auto& each : figures) {
+        each.times.clear();
+        each.steps.clear();
+      }
+  }
+  as_json ? print_json(figures) : print_table(figures);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  namespace options = boost::program_options;
+  try {
+    options::options_description known;
+    known.add_options()("rounds", options::value<int>()->default_value(15), "")("json", "");
+    options::variables_map given;
+    options::store(options::parse_command_line(argc, argv, known), given);
+    measure(std::clamp(given["rounds"].as<int>(), 1, 10'000), given.contains("json"));
+    return EXIT_SUCCESS;
+  } catch (std::exception const& failed) { // bulkhead::error: what happened, its code, what to do
+    std::cerr << failed.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
