@@ -1,6 +1,8 @@
 // Bytes from a hostile host through decoder and scanner: the split of the bytes must not matter,
 // and what is accepted must be JSON to an independent parser, too. The first four bytes of an input
 // choose the split and the limit, the rest is the stream.
+#include "fuzz_target.hpp"
+
 #include <bulkhead/messages/frame_decoder.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
 #include <bulkhead/messages/frame_writer.hpp>
@@ -8,21 +10,13 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 using namespace bulkhead;
+using fuzz::require;
 
 namespace {
-
-void require(bool holds, char const* what) {
-  if (!holds) {
-    std::fprintf(stderr, "frame_codec: %s\n", what);
-    std::abort();
-  }
-}
 
 struct outcome {
   std::vector<std::string> frames;
@@ -106,8 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
   constexpr std::size_t choices = 4;
   if (size < choices)
     return 0;
-  auto const input = std::string_view{reinterpret_cast<char const*>(bytes), size};
-  auto const stream = input.substr(choices);
+  auto const stream = fuzz::text_of(bytes, size).substr(choices);
   auto const limit = bytes[0] % 4 == 0 ? std::size_t{64} : std::size_t{1} << 20;
 
   auto const whole = decode(stream, limit, stream.size() + 1, [&] { return stream.size(); });
