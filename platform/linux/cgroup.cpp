@@ -58,12 +58,20 @@ error unavailable(std::string sentence) {
   return error{errc::cgroup_unavailable, std::move(sentence)};
 }
 
+/// Where a process with one thread joins by writing "0". In version 1 that is `tasks`: a thread
+/// that moves itself is spared the lock over all processes, which cgroup.procs takes and which
+/// waits for every processor, some 10 ms (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
+/// Version 2 has no such file for groups that hold memory.
+char const* joining_file(cgroup_directory const& directory) noexcept {
+  return directory.unified() ? "cgroup.procs" : "tasks";
+}
+
 } // namespace
 
 cgroup::cgroup(std::vector<cgroup_directory> directories)
     : directories_{std::move(directories)} {
   for (auto const& directory : directories_)
-    members_.push_back(directory.open_file("cgroup.procs", O_WRONLY));
+    members_.push_back(directory.open_file(joining_file(directory), O_WRONLY));
 }
 
 cgroup::~cgroup() {

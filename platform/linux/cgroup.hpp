@@ -44,8 +44,8 @@ public:
 
   /// Of version 2, for clone3(CLONE_INTO_CGROUP); -1 where there is none.
   int directory_fd() const noexcept;
-  /// Into each of these a new process writes "0" to become a member. `cloned_into`: it was started
-  /// in directory_fd() already, which saves the slow way. They stay this object's.
+  /// Into each of these a new process, while it has one thread, writes "0" to become a member.
+  /// `cloned_into`: it was started in directory_fd() already. They stay this object's.
   std::vector<int> join_fds(bool cloned_into) const;
 
   cgroup_usage usage() const;
@@ -70,7 +70,7 @@ private:
   cgroup_directory const* that_controls(std::string_view controller) const noexcept;
 
   std::vector<cgroup_directory> directories_; ///< empty: removed
-  std::vector<unique_fd> members_;            ///< cgroup.procs of each, open for joining
+  std::vector<unique_fd> members_;            ///< where each is joined, open for it
   std::vector<sandbox_report::layer> limits_;
 };
 

@@ -209,7 +209,7 @@ placed_run place_run(cgroup_hierarchy const& hierarchy, std::string const& name)
   return place;
 }
 
-/// Those that hold something of their own: each one that is joined costs a start up to 10 ms.
+/// Those that hold something of their own.
 std::vector<cgroup_hierarchy> needed(std::vector<cgroup_hierarchy> const& hierarchies) {
   auto const has_unified = !hierarchies.empty() && hierarchies.front().unified;
   std::vector<cgroup_hierarchy> chosen;
