@@ -348,7 +348,7 @@ struct silent_look {
 };
 
 std::string age_text(clock::duration age) {
-  return units::time_text(std::chrono::duration_cast<std::chrono::milliseconds>(age));
+  return fmt::format("{:.1f} s", std::chrono::duration<double>{age}.count());
 }
 
 std::string describe_silence(supervisor_ptr self, std::chrono::milliseconds silence,

@@ -342,7 +342,8 @@ TEST_CASE("the demo's hosts do what they should, and nothing gets through", "[ex
   CHECK(contains(ran.output, "4 hosts · contained: strong"));
   CHECK(contains(ran.output, "\nreport   "));
   CHECK(contains(ran.output, "\nflaky    crashed 2 times"));
-  CHECK(contains(ran.output, "\nsleeper  hung"));
+  CHECK(contains(ran.output, "\nsleeper  hung and was killed, "));
+  CHECK(contains(ran.output, "no answer for 2s; its main thread "));
   CHECK(contains(ran.output, "; 0 got through"));
   CHECK(contains(ran.output, "\nNext: "));
 }
