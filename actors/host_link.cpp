@@ -248,7 +248,7 @@ void host_link::attach(std::uint64_t generation, link_sockets sockets) {
   generation_ = generation;
   start_expected_ = false;
   phase_ = phase::handshaking;
-  lesser_violations_ = 0;
+  violations_.clear();
   auto const connect = [&](platform::unique_fd socket) {
     auto stream =
         std::make_shared<wire_stream>(around_.on, std::move(socket), around_.policy.limits.frame,
@@ -433,14 +433,25 @@ void host_link::on_sent(wire_stream&) {
 
 void host_link::violated(errc what) {
   around_.record.counters.violations.fetch_add(1, std::memory_order_relaxed);
-  if (is_lesser(what) && ++lesser_violations_ < lesser_violation_budget)
+  ++violations_[what];
+  std::uint32_t lesser = 0;
+  for (auto const& [code, count] : violations_)
+    lesser += is_lesser(code) ? count : 0;
+  if (is_lesser(what) && lesser < lesser_violation_budget)
     return;
   close_streams();
   phase_ = phase::detached;
+  auto told = std::string{describe(what).sentence} + " (" + std::string{to_string(what)} + ", " +
+              std::to_string(static_cast<int>(what)) + ")";
+  if (lesser > 1) {
+    auto separator = "; in all: ";
+    for (auto const& [code, count] : violations_) {
+      told += separator + std::string{to_string(code)} + " x " + std::to_string(count);
+      separator = ", ";
+    }
+  }
   tell_supervisor_({host_signal::kind::violation, generation_, reason::protocol_violation,
-                    static_cast<std::int32_t>(what),
-                    std::string{describe(what).sentence} + " (" + std::string{to_string(what)} +
-                        ", " + std::to_string(static_cast<int>(what)) + ")"});
+                    static_cast<std::int32_t>(what), std::move(told)});
 }
 
 // ---- the host's requests, decided on ----------------------------------------------------------

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -165,7 +166,7 @@ private:
   phase phase_ = phase::detached;
   bool start_expected_ = false;
   std::uint64_t generation_ = 0;
-  std::uint32_t lesser_violations_ = 0;
+  std::map<errc, std::uint32_t> violations_; // of the present process, by their code
   std::shared_ptr<wire_stream> requests_;
   std::shared_ptr<wire_stream> incoming_;
   inbound_batch_ptr batch_; // requests of the read that is under way

@@ -154,6 +154,17 @@ TEST_CASE("a few replies too many are counted and forgiven") {
   }
 }
 
+TEST_CASE("a host that spends its budget of violations is ended, with what they were") {
+  auto host = raw_host({"ready", "reply-unknown:10", "serve"});
+  host.restart.max_restarts = 0;
+  harness run{test_hosts::only(std::move(host))};
+  run->start();
+  auto const end = run.wait_for_entry("raw", host_state::Unhealthy);
+  REQUIRE(end);
+  CHECK(end->why == reason::protocol_violation);
+  CHECK(end->detail.ends_with("; in all: unknown_reply x 10"));
+}
+
 TEST_CASE("an id that is in use is a violation") {
   auto const request = std::string{R"({"id":"same","type":"slow","payload":{}})"};
   std::vector<std::string> steps{"ready"};
