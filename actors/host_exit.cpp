@@ -13,6 +13,13 @@ namespace {
 constexpr std::string_view last_words[] = {"heap out of memory", "process out of memory",
                                            "std::bad_alloc", "OOMErrorHandler"};
 
+/// Where an allocation fails under RLIMIT_DATA, V8 and others may crash without a word. Who held so
+/// much of its limit then is taken to have wanted more.
+bool held_its_limit(exit_facts const& facts) noexcept {
+  auto const most = facts.limits.memory;
+  return facts.memory_peak >= most - most / 8;
+}
+
 exit_cause cause_of_signal(exit_facts const& facts) {
   auto const number = facts.status.value;
   auto const with = [&](reason why, std::string const& more) {
@@ -32,7 +39,10 @@ exit_cause cause_of_signal(exit_facts const& facts) {
                                           ", which the filter forbids");
   case SIGABRT:
   case SIGTRAP:
-    if (facts.said_out_of_memory)
+  case SIGSEGV:
+  case SIGBUS:
+  case SIGILL:
+    if (facts.said_out_of_memory || held_its_limit(facts))
       return with(reason::out_of_memory, ": it ran out of memory, by limits.memory of " +
                                              units::size_text(facts.limits.memory));
     break;

@@ -22,6 +22,7 @@ struct exit_facts {
   std::uint64_t oom_kills = 0;      ///< processes of the host that its memory limit has ended
   std::optional<error> not_started; ///< why the program never ran
   bool said_out_of_memory = false;  ///< it printed what a runtime prints then
+  std::uint64_t memory_peak = 0;    ///< bytes that it held at most; 0: not known
   host_limits const& limits;
 };
 

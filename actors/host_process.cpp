@@ -139,10 +139,13 @@ watched_host_ptr host_process::watched() const {
 
 /// What its exit comes from.
 host_signal host_process::describe_exit(platform::exit_status const& status) const {
-  exit_facts facts{status, 0, contained_->failure(), output_.said_out_of_memory(),
-                   around_.policy.limits};
-  if (report().tier != sandbox_tier::none)
-    facts.oom_kills = around_.runtime.containment.measure({contained_->probe()}).front().oom_kills;
+  exit_facts facts{
+      status, 0, contained_->failure(), output_.said_out_of_memory(), 0, around_.policy.limits};
+  if (report().tier != sandbox_tier::none) {
+    auto const used = around_.runtime.containment.measure({contained_->probe()}).front();
+    facts.oom_kills = used.oom_kills;
+    facts.memory_peak = used.memory_peak;
+  }
   auto const cause = cause_of(facts);
   return {host_signal::kind::exited, generation_, cause.why, cause.code, cause.detail};
 }

@@ -14,11 +14,12 @@ struct ended {
   exit_status status;
   std::uint64_t oom_kills = 0;
   bool said_out_of_memory = false;
+  std::uint64_t memory_peak = 0;
 
   exit_cause cause() const {
     host_limits limits;
     limits.cpu_time = std::chrono::seconds{3};
-    return cause_of({status, oom_kills, std::nullopt, said_out_of_memory, limits});
+    return cause_of({status, oom_kills, std::nullopt, said_out_of_memory, memory_peak, limits});
   }
 };
 
@@ -55,6 +56,17 @@ TEST_CASE("a crash, a forbidden system call and the limits' signals are told apa
   auto const large = ended{{exit_kind::signaled, SIGXFSZ}}.cause();
   CHECK(large.why == reason::limit_exceeded);
   CHECK(contains(large.detail, "limits.file_size, 256MiB"));
+}
+
+TEST_CASE("a crash at the limit of memory is told as that, and below it as a crash") {
+  auto const at = [](int signal, std::uint64_t peak) {
+    return ended{{exit_kind::signaled, signal}, 0, false, peak}.cause();
+  };
+  auto const limit = host_limits{}.memory;
+  CHECK(at(SIGSEGV, limit / 8 * 7).why == reason::out_of_memory);
+  CHECK(contains(at(SIGTRAP, limit).detail, "signal SIGTRAP: it ran out of memory"));
+  CHECK(at(SIGSEGV, limit / 8 * 7 - 1).why == reason::signal);
+  CHECK(at(SIGTERM, limit).why == reason::signal);
 }
 
 TEST_CASE("memory that ran out is told whoever noticed it") {
