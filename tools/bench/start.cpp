@@ -1,9 +1,10 @@
 // How long a host takes from the request to start it until it is Running, in each tier that this
-// machine has, against a bare Node from its creation to its first byte of output. All take turns,
-// round by round.
+// machine has, against a bare Node from its creation to its first byte of output, and the same Node
+// in the sandbox, without the bootstrap and a handshake. All take turns, round by round.
 //
 //   build/release/bin/bench_start [--rounds N] [--json]
 
+#include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 #include <bulkhead/platform/process.hpp>
@@ -73,17 +74,35 @@ private:
   disk::path path_;
 };
 
-/// From the creation of a bare Node to its first byte.
-double start_bare(disk::path const& node, disk::path const& script) {
-  platform::process_spec spec;
-  spec.program = node;
-  spec.arguments = {script.string()};
-  auto const begin = clock_type::now();
-  auto process = platform::spawn(spec).value();
+void wait_for_first_byte(platform::child_process& process) {
   char byte = 0;
   auto const output = process.take_output();
   if (::read(output.get(), &byte, 1) != 1)
     throw std::runtime_error{"node printed nothing"};
+}
+
+/// From the creation of a bare Node to its first byte.
+double start_bare(platform::process_spec const& spec) {
+  auto const begin = clock_type::now();
+  auto process = platform::spawn(spec).value();
+  wait_for_first_byte(process);
+  return milliseconds{clock_type::now() - begin}.count();
+}
+
+/// The same in the strong tier, verification included.
+double start_contained(platform::containment& in, platform::process_spec const& spec,
+                       disk::path const& folder) {
+  platform::containment_spec asked;
+  asked.host = "bench";
+  asked.process = spec;
+  asked.strict = false;
+  asked.readable = {folder};
+  asked.bounds.memory = defaults::memory;
+  asked.bounds.processes = defaults::processes;
+  asked.bounds.open_files = defaults::open_files;
+  auto const begin = clock_type::now();
+  auto started = in.start(in.prepare(asked).value(), spec, [] {}).value();
+  wait_for_first_byte(started.process);
   return milliseconds{clock_type::now() - begin}.count();
 }
 
@@ -158,18 +177,26 @@ void print_json(std::vector<figure> const& figures) {
 void measure(int rounds, bool as_json) {
   auto const node = platform::find_node(platform::environment_search_path()).value();
   scratch_folder const folder;
-  auto const script = folder.write("bare.js", "require('fs').writeSync(1, 'x');\n");
+  auto const script = folder.write("extension/bare.js", "require('fs').writeSync(1, 'x');\n");
   folder.write("extension/package.json",
                R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
   folder.write("extension/main.js", "exports.activate = () => {};\n");
 
-  std::vector<figure> figures{{"bare node", {}, {}}, {"none", {}, {}}, {"strong", {}, {}}};
+  platform::process_spec spec;
+  spec.program = node;
+  spec.arguments = {script.string()};
+  auto const sandbox =
+      platform::containment::create({"bench", script.parent_path(), defaults::first_uid});
+
+  std::vector<figure> figures{
+      {"bare node", {}, {}}, {"contained", {}, {}}, {"none", {}, {}}, {"strong", {}, {}}};
   contained_starts none{"none", folder};
   contained_starts strong{"strong", folder};
   for (int round = 0; round < warm_up_rounds + rounds; ++round) {
-    figures[0].times.push_back(start_bare(node, script));
-    none.start(figures[1]);
-    strong.start(figures[2]);
+    figures[0].times.push_back(start_bare(spec));
+    figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
+    none.start(figures[2]);
+    strong.start(figures[3]);
     if (round + 1 == warm_up_rounds)
       for (auto& each : figures) {
         each.times.clear();
