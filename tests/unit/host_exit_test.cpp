@@ -89,6 +89,7 @@ TEST_CASE("a program that never ran is the sandbox's failure") {
                                0,
                                error{errc::sandbox_step_failed, "landlock_path"},
                                false,
+                               0,
                                limits});
   CHECK(cause.why == reason::sandbox_failure);
   CHECK(contains(cause.detail, "landlock_path"));
