@@ -29,6 +29,7 @@ struct call_request {
   payload asked;
   deadline by;
   progress_handler on_progress;
+  std::string traceparent{}; ///< W3C Trace Context; empty without one
 };
 
 /// Who waits for the end of one call. `complete` is called exactly once, on the loop's thread.

@@ -21,4 +21,12 @@ struct host_entry {
 
 using host_entries = std::vector<std::shared_ptr<host_entry>>;
 
+/// A group of a runtime.
+struct group_entry {
+  group_policy const& policy;
+  host_group_actor actor;
+};
+
+using group_entries = std::vector<group_entry>;
+
 } // namespace bulkhead

@@ -110,11 +110,11 @@ std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> 
                              bool is_up) {
   auto const text = call.asked.text();
   auto waiting = is_up ? std::nullopt : std::optional{std::string{text}};
-  auto const id = calls_.add(
-      {std::move(call.type), std::move(handler), std::move(call.on_progress), std::move(waiting)},
-      call.by, clock::now());
+  auto const id = calls_.add({std::move(call.type), std::move(handler), std::move(call.on_progress),
+                              std::move(waiting), std::move(call.traceparent)},
+                             call.by, clock::now());
   if (is_up)
-    transmit(id, calls_.find(id)->type, text);
+    transmit(id, *calls_.find(id), text);
   arm_timer();
   return id;
 }
@@ -158,12 +158,12 @@ void host_link::tell_idle() {
   done();
 }
 
-void host_link::transmit(std::uint64_t id, std::string_view type, std::string_view text) {
+void host_link::transmit(std::uint64_t id, outbound_calls::call const& call,
+                         std::string_view text) {
   wire::frame_writer writer{requests_->outbound(), around_.policy.limits.frame};
-  if (writer.request(id, type, text))
+  if (writer.request(id, call.type, text, call.traceparent))
     return requests_->flush_soon();
-  auto failed =
-      error{errc::payload_too_large}.with_host(host()).with_message_type(std::string{type});
+  auto failed = error{errc::payload_too_large}.with_host(host()).with_message_type(call.type);
   fail_later(std::move(calls_.take(id)->handler), std::move(failed));
 }
 
@@ -266,7 +266,7 @@ void host_link::open() {
     return;
   phase_ = phase::open;
   calls_.send_waiting([this](std::uint64_t id, outbound_calls::call const& call,
-                             std::string const& text) { transmit(id, call.type, text); });
+                             std::string const& text) { transmit(id, call, text); });
 }
 
 void host_link::detach(reason why, std::string const& detail) {
@@ -393,7 +393,7 @@ void host_link::on_request(wire::envelope const& frame) {
   }
   if (!batch_)
     batch_ = inbound_batch_ptr{new inbound_batch{host(), generation_}, false};
-  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload);
+  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload, frame.traceparent);
   ++inbound_admission_;
 }
 

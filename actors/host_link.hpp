@@ -3,6 +3,7 @@
 #include <bulkhead/actors/external.hpp>
 #include <bulkhead/actors/host_record.hpp>
 #include <bulkhead/actors/inbound_call.hpp>
+#include <bulkhead/actors/loop_timer.hpp>
 #include <bulkhead/actors/outbound_calls.hpp>
 #include <bulkhead/actors/request_router.hpp>
 #include <bulkhead/actors/wire_stream.hpp>
@@ -10,7 +11,6 @@
 #include <bulkhead/messages/actor_interfaces.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
 #include <map>
@@ -135,7 +135,7 @@ private:
   void violated(errc what);
 
   std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up);
-  void transmit(std::uint64_t id, std::string_view type, std::string_view payload);
+  void transmit(std::uint64_t id, outbound_calls::call const& call, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
   /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with
   /// Asio's own operations, and not in the middle of a frame.
@@ -160,7 +160,7 @@ private:
   std::optional<completer<void>> idle_;
   std::vector<completer<void>> behind_; // who waits until the host has caught up
   outbound_calls calls_;
-  boost::asio::steady_timer timer_;
+  loop_timer timer_;
   std::optional<outbound_calls::clock::time_point> armed_for_;
 
   phase phase_ = phase::detached;

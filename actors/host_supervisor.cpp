@@ -3,9 +3,10 @@
 #include <bulkhead/actors/caf_errors.hpp>
 #include <bulkhead/actors/health_watch.hpp>
 #include <bulkhead/actors/host_exit.hpp>
+#include <bulkhead/actors/host_silence.hpp>
 #include <bulkhead/actors/host_start.hpp>
+#include <bulkhead/actors/host_transitions.hpp>
 #include <bulkhead/config/units.hpp>
-#include <bulkhead/platform/thread_activity.hpp>
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -21,14 +22,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using clock = deadline::clock;
-using supervisor_ptr = host_supervisor_actor::stateful_pointer<host_supervisor_state>;
 using signal_kind = host_signal::kind;
 
 /// Between a closed connection and the end of the process that closed it: the kernel does both
 /// within a millisecond, a busy machine takes a little longer.
 constexpr auto exit_grace = 1s;
-/// Of a host that is silent, how many open requests are named.
-constexpr std::size_t named_requests = 3;
 /// A process that SIGKILL has not ended by then is stuck in the kernel, and nothing that we do will
 /// end it.
 constexpr auto kill_grace = 5s;
@@ -47,101 +45,6 @@ struct process_end {
   bool started = true;    // false: there never was a process
 };
 
-host_record& record_of(supervisor_ptr self) {
-  return *self->state.around->record;
-}
-host_link& link_of(supervisor_ptr self) {
-  return *self->state.around->link;
-}
-spdlog::logger& log_of(supervisor_ptr self) {
-  return *self->state.around->runtime.log;
-}
-
-/// 0 without a process.
-pid_t pid_of(host_supervisor_state const& state) {
-  return state.process ? state.process->pid() : 0;
-}
-
-// ---- the state machine ------------------------------------------------------------------------
-
-void publish(supervisor_ptr self, host_event_kind kind, host_state from, host_state to, reason why,
-             std::string detail) {
-  host_event event;
-  event.kind = kind;
-  event.from = from;
-  event.to = to;
-  event.why = why;
-  event.detail = std::move(detail);
-  event.host = self->state.around->policy.id;
-  event.pid = pid_of(self->state);
-  event.restarts = self->state.budget->granted();
-  event.when = std::chrono::system_clock::now();
-  if (to == host_state::Running) {
-    auto const now = record_of(self).snapshot();
-    event.sandbox = now.sandbox;
-    event.start = now.start;
-  }
-  self->send(self->state.around->events, event_atom::value, std::move(event));
-}
-
-void answer(std::vector<caf::typed_response_promise<host_state>>& waiting, host_state state) {
-  for (auto& promise : std::exchange(waiting, {}))
-    promise.deliver(state);
-}
-
-void refuse(std::vector<caf::typed_response_promise<host_state>>& waiting, error const& why) {
-  for (auto& promise : std::exchange(waiting, {}))
-    promise.deliver(make_error(why));
-}
-
-void enter(supervisor_ptr self, host_state to, reason why, std::string detail = {}) {
-  auto& state = self->state;
-  auto const from = record_of(self).state();
-  if (!is_legal_transition(from, to)) {
-    log_of(self).error("[{}] refused the transition from {} to {} ({})", state.around->policy.id,
-                       to_string(from), to_string(to), to_string(why));
-    return;
-  }
-  record_of(self).update([&](host_status& now) {
-    now.state = to;
-    now.why = why;
-    now.detail = detail;
-    now.pid = pid_of(state);
-    now.restarts = state.budget->granted();
-    if (to == host_state::Running) {
-      now.running_since = std::chrono::system_clock::now();
-      now.sandbox = state.process->report();
-      now.start = state.process->times();
-      now.start.ready =
-          std::chrono::duration_cast<start_times::duration>(clock::now() - state.process->began());
-    } else if (from == host_state::Running) {
-      now.running_since = {};
-    }
-    if (to != host_state::Running)
-      now.unresponsive_since = {};
-    if (to == host_state::Unhealthy || to == host_state::Crashed) {
-      now.last_end = why;
-      now.last_end_detail = detail;
-    }
-    if (to == host_state::Starting)
-      now.commands.clear();
-  });
-  publish(self, host_event_kind::state_changed, from, to, why, detail);
-  if (to == host_state::Stopped || to == host_state::Crashed) {
-    self->send(state.around->connection, refuse_atom::value, why, detail);
-    auto const& servants = state.around->servants;
-    self->send(servants.limiter, revoke_atom::value, state.around->policy.id);
-    self->send(servants.guard, revoke_atom::value, state.around->policy.id);
-    refuse(state.starters, error{errc::host_not_running, detail}
-                               .with_host(state.around->policy.id)
-                               .with_host_reason(why));
-  }
-  if (to == host_state::Running)
-    answer(state.starters, to);
-  if (to == host_state::Stopped)
-    answer(state.stoppers, to);
-}
-
 // ---- what happens to a process ----------------------------------------------------------------
 
 void deliver(supervisor_ptr self, host_signal signal) {
@@ -154,12 +57,18 @@ void deliver(supervisor_ptr self, host_signal signal) {
   }
 }
 
-/// The next signal about the present process; nothing if none is there.
+/// Whether it is about the host, and not about one process of it.
+bool is_of_host(host_signal const& signal) noexcept {
+  return signal.what == signal_kind::stop || signal.what == signal_kind::turn ||
+         signal.what == signal_kind::regroup;
+}
+
+/// The next signal about the host or its present process; nothing if none is there.
 std::optional<host_signal> take_signal(host_supervisor_state& state) {
   while (!state.signals.empty()) {
     auto next = std::move(state.signals.front());
     state.signals.pop_front();
-    if (next.what == signal_kind::stop || next.generation == state.generation)
+    if (is_of_host(next) || next.generation == state.generation)
       return next;
   }
   return std::nullopt;
@@ -202,7 +111,7 @@ auto signal_sender(supervisor_ptr self) {
 
 /// Looks up what the start needs, off the loop's thread: it reads files.
 task<result<host_start>> prepare(supervisor_ptr self) {
-  auto const began = clock::now();
+  auto const began = std::chrono::steady_clock::now();
   auto& runtime = self->state.around->runtime;
   auto const& host = self->state.around->policy;
   auto look_up = [policy = host,
@@ -293,16 +202,17 @@ task<void> kill_process(supervisor_ptr self) {
                           self->state.around->policy.id, self->state.process->pid());
 }
 
-/// Ends a process that was asked to stop: deactivate, close, SIGTERM, SIGKILL.
-task<void> stop_process(supervisor_ptr self, bool was_running) {
+/// Ends a process that did nothing wrong: deactivate, close, SIGTERM, SIGKILL.
+task<process_end> stop_process(supervisor_ptr self, process_end end, bool was_running) {
   if (was_running)
     co_await deactivate(self);
-  cut_off(self, reason::requested, "it was stopped");
+  cut_off(self, end.why, end.detail);
   self->state.process->signal(SIGTERM);
   auto const by = deadline{self->state.around->policy.stop.term_timeout};
   auto const ended = co_await wait_for_exit(self, by);
   if (!ended)
     co_await kill_process(self);
+  co_return end;
 }
 
 /// Ends a process that went wrong. If it ends by itself meanwhile, that changes nothing.
@@ -341,67 +251,31 @@ task<process_end> end_after_close(supervisor_ptr self) {
 
 // ---- whether it still answers -----------------------------------------------------------------
 
-/// What a silent host does, from outside: nothing is asked of it.
-struct silent_look {
-  clock::time_point when;
-  std::optional<platform::thread_activity> thread;
-};
-
-std::string age_text(clock::duration age) {
-  return fmt::format("{:.1f} s", std::chrono::duration<double>{age}.count());
-}
-
-std::string describe_silence(supervisor_ptr self, std::chrono::milliseconds silence,
-                             silent_look const& now, silent_look const& before) {
-  auto text = "no answer for " + units::time_text(silence);
-  if (now.thread && before.thread)
-    text += "; " +
-            describe(*now.thread, *before.thread,
-                     std::chrono::duration_cast<std::chrono::microseconds>(now.when - before.when));
-  auto const open = link_of(self).oldest_calls(named_requests);
-  for (auto const& call : open)
-    text += fmt::format("{} {} for {}", &call == &open.front() ? "; open:" : ",", call.type,
-                        age_text(now.when - call.since));
-  return text;
-}
-
-/// A request that is open for longer than the policy allows, told as the end that it causes.
-std::optional<process_end> find_overdue(supervisor_ptr self, clock::time_point now) {
-  auto const most = self->state.around->policy.limits.request_time;
-  if (most.count() == 0)
-    return std::nullopt;
-  auto const oldest = link_of(self).oldest_calls(1);
-  if (oldest.empty() || now - oldest.front().since <= most)
-    return std::nullopt;
-  return process_end{reason::hung,
-                     fmt::format("{} has been open for {}, longer than limits.request_time, {}",
-                                 oldest.front().type, age_text(now - oldest.front().since),
-                                 units::time_text(most))};
-}
-
 /// Does what the watch asks for; `last` keeps what was seen when the silence was told. How the
 /// process is to be ended, if it is.
 std::optional<process_end> check_health(supervisor_ptr self, health_watch& health,
                                         silent_look& last) {
-  auto const& rules = self->state.around->policy.health;
-  auto const now = clock::now();
-  auto const look = [&] { return silent_look{now, platform::main_thread_of(pid_of(self->state))}; };
-  switch (health.step_at(now)) {
-  case health_watch::step::ask:
+  auto const& policy = self->state.around->policy;
+  switch (health.step_at(clock::now())) {
+  case health_watch::step::ask: {
     self->state.process->ping();
-    return find_overdue(self, now);
+    auto overdue = describe_overdue(policy.limits.request_time, link_of(self));
+    return overdue ? std::optional{process_end{reason::hung, std::move(*overdue)}} : std::nullopt;
+  }
   case health_watch::step::tell: {
-    last = look();
-    auto const detail = describe_silence(self, rules.unresponsive_after, last, last);
+    auto const silence = policy.health.unresponsive_after;
+    last = look_at(pid_of(self->state));
     record_of(self).update([&](host_status& status) {
-      status.unresponsive_since = std::chrono::system_clock::now() - rules.unresponsive_after;
+      status.unresponsive_since = std::chrono::system_clock::now() - silence;
     });
     publish(self, host_event_kind::unresponsive, host_state::Running, host_state::Running,
-            reason::none, detail);
+            reason::none, describe_silence(silence, last, last, link_of(self)));
     return std::nullopt;
   }
   case health_watch::step::give_up:
-    return process_end{reason::hung, describe_silence(self, rules.kill_after, look(), last)};
+    return process_end{reason::hung,
+                       describe_silence(policy.health.kill_after, look_at(pid_of(self->state)),
+                                        last, link_of(self))};
   }
   return std::nullopt;
 }
@@ -471,8 +345,12 @@ task<process_end> run_process(supervisor_ptr self) {
     case signal_kind::connect_failed:
       co_return co_await end_process(self, {signal->why, signal->detail});
     case signal_kind::stop:
-      co_await stop_process(self, health.has_value());
-      co_return process_end{reason::requested, {}};
+      co_return co_await stop_process(self, {signal->why, signal->detail}, health.has_value());
+    case signal_kind::regroup:
+      if (state.stop_requested)
+        break;
+      enter(self, host_state::Unhealthy, signal->why, signal->detail);
+      co_return co_await stop_process(self, {signal->why, signal->detail}, health.has_value());
     case signal_kind::activated:
       on_activated(self, *signal);
       break;
@@ -481,6 +359,7 @@ task<process_end> run_process(supervisor_ptr self) {
         on_answer(self, *health);
       break;
     case signal_kind::deactivated:
+    case signal_kind::turn:
       break;
     }
   }
@@ -497,9 +376,45 @@ task<bool> back_off(supervisor_ptr self, std::chrono::milliseconds wait) {
   co_return false;
 }
 
+/// Waits for its turn to start in its group. False: somebody asked for the end meanwhile.
+task<bool> take_turn(supervisor_ptr self) {
+  if (!self->state.around->group)
+    co_return true;
+  tell_group(self, member_step::waits);
+  deadline const never;
+  while (!self->state.stop_requested) {
+    auto const signal = co_await next_signal(self, never);
+    if (signal && signal->what == signal_kind::turn)
+      co_return true;
+  }
+  co_return false;
+}
+
+/// At most so many bytes of a text, cut between two characters.
+std::string cut(std::string const& text, std::size_t most) {
+  if (text.size() <= most)
+    return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80)
+    --most;
+  return text.substr(0, most);
+}
+
+/// What the host printed last, as a part of a sentence; empty where it printed nothing.
+std::string last_words(supervisor_ptr self) {
+  constexpr std::size_t lines = 3;
+  constexpr std::size_t longest = 200; // bytes of each; all of them are in host_status::last_lines
+  auto const printed = record_of(self).snapshot().last_lines;
+  std::string text;
+  for (auto i = printed.size() - std::min(lines, printed.size()); i < printed.size(); ++i)
+    text += (text.empty() ? "; its last words: " : " | ") + cut(printed[i], longest);
+  return text;
+}
+
 /// Whether a host that ended so may be started again, and after how long.
 std::optional<std::chrono::milliseconds> decide_restart(supervisor_ptr self, process_end& end) {
   auto const& rules = self->state.around->policy.restart;
+  if (end.why == reason::group_restart)
+    return std::chrono::milliseconds{0}; // the one that failed spends its budget
   if (!end.started || !allows_restart(end.why))
     return std::nullopt;
   if (end.why == reason::exit_code && std::ranges::find(rules.never_on_exit_codes, end.exit_code) !=
@@ -510,32 +425,44 @@ std::optional<std::chrono::milliseconds> decide_restart(supervisor_ptr self, pro
   auto const wait = self->state.budget->on_failure(clock::now());
   if (!wait) {
     end.detail = fmt::format("restart budget spent: {} restarts in {}; the last end: {}",
-                             rules.max_restarts, units::time_text(rules.window), end.detail);
+                             rules.max_restarts, units::time_text(rules.window),
+                             end.detail + last_words(self));
     end.why = reason::restart_budget_spent;
   }
   return wait;
 }
 
+std::string describe_restart(supervisor_ptr self, process_end const& end,
+                             std::chrono::milliseconds wait) {
+  if (end.why == reason::group_restart)
+    return end.detail;
+  return fmt::format("restart {} in {} after: {}", self->state.budget->granted(),
+                     units::time_text(wait), end.detail);
+}
+
 /// From Starting until the host is Stopped or Crashed.
 task<void> live(supervisor_ptr self) {
   auto& state = self->state;
-  for (;;) {
+  auto has_turn = co_await take_turn(self);
+  while (has_turn) {
     auto end = co_await run_process(self);
     state.process.reset();
     self->send(state.around->servants.monitor, revoke_atom::value, state.around->policy.id);
     if (state.stop_requested)
-      co_return enter(self, host_state::Stopped, reason::requested);
+      break;
     auto const wait = decide_restart(self, end);
     if (!wait)
       co_return enter(self, host_state::Crashed, end.why, end.detail);
-    enter(self, host_state::Restarting, end.why,
-          fmt::format("restart {} in {} after: {}", state.budget->granted(),
-                      units::time_text(*wait), end.detail));
+    enter(self, host_state::Restarting, end.why, describe_restart(self, end, *wait));
     auto const elapsed = co_await back_off(self, *wait);
     if (!elapsed)
-      co_return enter(self, host_state::Stopped, reason::requested);
-    enter(self, host_state::Starting, reason::backoff);
+      break;
+    has_turn = co_await take_turn(self);
+    if (has_turn)
+      enter(self, host_state::Starting,
+            end.why == reason::group_restart ? reason::group_restart : reason::backoff);
   }
+  enter(self, host_state::Stopped, state.stop_reason, state.stop_detail);
 }
 
 // ---- what is asked of it ----------------------------------------------------------------------
@@ -564,10 +491,22 @@ caf::result<host_state> start_host(supervisor_ptr self) {
   return promise;
 }
 
+/// Begins the end of a host that is up, or on its way.
+void begin_stop(supervisor_ptr self, reason why, std::string const& detail) {
+  auto& state = self->state;
+  state.stop_requested = true;
+  state.stop_reason = why;
+  state.stop_detail = why == reason::requested ? std::string{} : detail;
+  enter(self, host_state::Stopping, why, state.stop_detail);
+  self->send(state.around->connection, refuse_atom::value, why, detail);
+  deliver(self, {signal_kind::stop, 0, why, 0, detail});
+}
+
 caf::result<host_state> stop_host(supervisor_ptr self) {
   auto& state = self->state;
   switch (record_of(self).state()) {
   case host_state::Stopped:
+    tell_group(self, member_step::stopped); // not to be started with the others any more
     return host_state::Stopped;
   case host_state::Crashed:
     enter(self, host_state::Stopping, reason::requested);
@@ -576,13 +515,17 @@ caf::result<host_state> stop_host(supervisor_ptr self) {
   case host_state::Stopping:
     break;
   default:
-    state.stop_requested = true;
-    enter(self, host_state::Stopping, reason::requested);
-    self->send(state.around->connection, refuse_atom::value, reason::requested,
-               std::string{"it was stopped"});
-    deliver(self, {signal_kind::stop, 0, reason::requested, 0, {}});
+    begin_stop(self, reason::requested, "it was stopped");
   }
   return state.stoppers.emplace_back(self->make_response_promise<host_state>());
+}
+
+void on_signal(supervisor_ptr self, host_signal& signal) {
+  auto const now = record_of(self).state();
+  if (signal.what != signal_kind::stop)
+    deliver(self, std::move(signal));
+  else if (now != host_state::Stopped && now != host_state::Crashed && now != host_state::Stopping)
+    begin_stop(self, signal.why, signal.detail);
 }
 
 } // namespace
@@ -596,7 +539,7 @@ host_supervisor_actor::behavior_type host_supervisor(supervisor_ptr self,
       [self](start_atom) { return start_host(self); },
       [self](stop_atom) { return stop_host(self); },
       [self](status_atom) { return record_of(self).snapshot(); },
-      [self](signal_atom, host_signal& signal) { deliver(self, std::move(signal)); },
+      [self](signal_atom, host_signal& signal) { on_signal(self, signal); },
   };
 }
 

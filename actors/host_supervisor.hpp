@@ -34,6 +34,8 @@ struct host_supervisor_state {
 
   std::uint64_t generation = 0; // number of the present or last process
   bool stop_requested = false;
+  reason stop_reason = reason::requested; // with stop_requested
+  std::string stop_detail;
   std::unique_ptr<host_process> process;
 
   std::vector<caf::typed_response_promise<host_state>> starters;

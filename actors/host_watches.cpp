@@ -2,11 +2,11 @@
 
 #include <bulkhead/actors/host_link.hpp>
 #include <bulkhead/actors/loop.hpp>
+#include <bulkhead/actors/loop_timer.hpp>
 #include <bulkhead/messages/json_member.hpp>
 #include <bulkhead/platform/folder_watch.hpp>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -114,7 +114,7 @@ private:
   host_access_ptr const access_;
   std::weak_ptr<host_link> const link_;
   std::uint64_t const generation_;
-  boost::asio::steady_timer retry_{on_.context()};
+  loop_timer retry_{on_.context()};
   bool stopped_ = false;
   bool missed_ = false; // a message was not sent, because the host is behind
 };

@@ -28,6 +28,7 @@ public:
   std::string_view raw_id() const noexcept { return batch_->raw_id(index_); }
   std::string_view type() const noexcept { return batch_->type(index_); }
   std::string_view raw_type() const noexcept { return batch_->raw_type(index_); }
+  std::string_view traceparent() const noexcept { return batch_->traceparent(index_); }
   std::string_view payload_text() const noexcept { return batch_->payload(index_); }
   json const& payload() const;
   /// What inbound_batch says of the request: its checked paths, and the rules that it was checked

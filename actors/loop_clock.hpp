@@ -1,7 +1,8 @@
 #pragma once
 
+#include <bulkhead/actors/loop_timer.hpp>
+
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <caf/actor_clock.hpp>
 #include <caf/atom.hpp>
 #include <caf/group.hpp>
@@ -26,6 +27,8 @@ public:
   explicit loop_clock(boost::asio::io_context& context)
       : context_{context}
       , timer_{context} {}
+
+  time_point now() const noexcept override { return monotonic_clock::now(); }
 
   void set_ordinary_timeout(time_point due, caf::abstract_actor* self, caf::atom_value type,
                             std::uint64_t id) override;
@@ -106,7 +109,7 @@ private:
   /// nothing, which is cheaper than arming it anew for every reply.
   time_point armed_ = time_point::max();
 
-  boost::asio::steady_timer timer_; ///< touched by the loop's thread only
+  loop_timer timer_; ///< touched by the loop's thread only
 };
 
 } // namespace bulkhead::detail

@@ -28,6 +28,7 @@ public:
     progress_handler on_progress;
     /// The payload while the request waits for its host; nothing once it is on its way.
     std::optional<std::string> waiting;
+    std::string traceparent{}; ///< W3C Trace Context; empty without one
     clock::time_point since{}; ///< when it was made
   };
 

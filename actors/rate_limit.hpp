@@ -29,9 +29,9 @@ public:
   void pass(clock::time_point now) noexcept { due_ = std::max(due_, now) + interval_; }
 
 private:
-  duration interval_;  // rounded up, so that the bound holds for every rate
-  duration tolerance_; // how far the events may be ahead of their schedule
-  std::chrono::time_point<clock, duration> due_{}; // when the next event would be on schedule
+  duration interval_;       // rounded up, so that the bound holds for every rate
+  duration tolerance_;      // how far the events may be ahead of their schedule
+  clock::time_point due_{}; // when the next event would be on schedule
 };
 
 } // namespace bulkhead

@@ -13,6 +13,10 @@ std::string_view request::host() const noexcept {
 std::string_view request::type() const noexcept {
   return call_->type();
 }
+
+std::string_view request::traceparent() const noexcept {
+  return call_->traceparent();
+}
 json const& request::payload() const {
   return call_->payload();
 }

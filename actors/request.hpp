@@ -26,6 +26,9 @@ public:
   /// The host that asks: whose connection it came on, whatever the payload says.
   std::string_view host() const noexcept;
   std::string_view type() const noexcept;
+  /// The W3C traceparent that the extension sent with it, mostly that of the request which it
+  /// serves meanwhile; empty without one. It is the extension's word.
+  std::string_view traceparent() const noexcept;
   /// Parsed at the first call.
   json const& payload() const;
   /// The payload's JSON text as it came.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/config/policy.hpp>
+#include <bulkhead/messages/deadline.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace bulkhead {
 /// still remembered.
 class restart_budget {
 public:
-  using clock = std::chrono::steady_clock;
+  using clock = deadline::clock;
 
   /// Keeps the policy's values. `seed` drives the jitter.
   restart_budget(restart_policy const& what, std::uint64_t seed);

@@ -2,6 +2,7 @@
 
 #include <bulkhead/actors/runtime_core.hpp>
 #include <bulkhead/config/access_rules.hpp>
+#include <bulkhead/messages/traceparent.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -72,6 +73,12 @@ host_status host_handle::status() const {
   host_status unknown;
   unknown.host = id_;
   return unknown;
+}
+
+host_handle host_handle::traced(std::string_view traceparent) const {
+  auto with_trace = *this;
+  with_trace.traceparent_ = is_traceparent(traceparent) ? traceparent : std::string_view{};
+  return with_trace;
 }
 
 boost::asio::io_context::executor_type host_handle::loop_executor() const {

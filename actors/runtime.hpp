@@ -46,6 +46,11 @@ class host_handle {
 public:
   std::string const& id() const noexcept { return id_; }
 
+  /// This host, with that W3C traceparent on every request which is made through the handle that is
+  /// returned: the extension sees it, and what it asks of the backend meanwhile carries it. What is
+  /// no traceparent is left out, as the standard says.
+  host_handle traced(std::string_view traceparent) const;
+
   /// The host as it stands now.
   host_status status() const;
 
@@ -65,7 +70,8 @@ public:
         [self = *this](auto handler, call_request call) mutable {
           self.submit(std::move(call), self.make_call_handler<payload>(std::move(handler)));
         },
-        token, call_request{std::move(type), std::move(asked), by, std::move(on_progress)});
+        token,
+        call_request{std::move(type), std::move(asked), by, std::move(on_progress), traceparent_});
   }
 
   /// The same with the host's own `request_timeout` as the deadline.
@@ -85,7 +91,7 @@ public:
         },
         token,
         call_request{"executeCommand", command_payload(std::move(command), std::move(arguments)),
-                     by, std::move(on_progress)});
+                     by, std::move(on_progress), traceparent_});
   }
 
   /// The same with the host's own `request_timeout` as the deadline.
@@ -142,6 +148,7 @@ private:
   std::string id_;
   std::shared_ptr<runtime_core> core_;
   std::shared_ptr<host_entry> entry_; // null for a name that the policy does not have
+  std::string traceparent_;           // empty without one
 };
 
 /// Runs the hosts of one policy. Register handlers first, then start(). Several runtimes may live

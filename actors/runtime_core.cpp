@@ -3,8 +3,10 @@
 #include <bulkhead/actors/audit_log.hpp>
 #include <bulkhead/actors/caf_errors.hpp>
 #include <bulkhead/actors/file_service.hpp>
+#include <bulkhead/actors/host_group.hpp>
 #include <bulkhead/actors/host_supervisor.hpp>
 #include <bulkhead/actors/ipc_connection.hpp>
+#include <bulkhead/actors/log_format.hpp>
 #include <bulkhead/actors/permission_guard.hpp>
 #include <bulkhead/actors/policy_secrets.hpp>
 #include <bulkhead/actors/rate_limiter.hpp>
@@ -95,16 +97,33 @@ audit_record record_of(policy_change const& change) {
 constexpr std::size_t last_turns = 4'000'000;
 
 /// Standard output is the backend's own.
-std::shared_ptr<spdlog::logger> make_logger(std::string const& level) {
+std::shared_ptr<spdlog::logger> make_logger(policy const& rules) {
   auto logger = std::make_shared<spdlog::logger>(
       "bulkhead", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  logger->set_level(spdlog::level::from_str(level));
+  logger->set_level(spdlog::level::from_str(rules.log_level));
+  if (rules.log_format == log_format::json_lines)
+    logger->set_formatter(json_log_formatter());
   return logger;
+}
+
+/// What load_policy() would have refused.
+std::optional<error> fault_of_groups(policy const& rules) {
+  for (auto const& group : rules.groups)
+    for (auto const& host : group.hosts)
+      if (!rules.find_host(host) || rules.group_of(host) != &group ||
+          std::ranges::count(group.hosts, host) != 1)
+        return error{errc::policy_conflict,
+                     "group " + group.name + " names " + host +
+                         ", which is no host of the policy or stands in a group twice",
+                     "name each host once, in one group"};
+  return std::nullopt;
 }
 
 } // namespace
 
 std::optional<error> fault_of(policy const& rules) {
+  if (auto fault = fault_of_groups(rules))
+    return fault;
   for (auto const& host : rules.hosts)
     if (host.sandbox.require != sandbox_tier::none && host.transport == host_transport::sockets)
       return error{errc::policy_conflict, "a contained host can't reach a socket by its path",
@@ -119,7 +138,7 @@ std::optional<error> fault_of(policy const& rules) {
 runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime_options wanted)
     : owns_loop{given == nullptr}
     , what{checked(std::move(rules))}
-    , log{wanted.logger ? std::move(wanted.logger) : make_logger(what.log_level)}
+    , log{wanted.logger ? std::move(wanted.logger) : make_logger(what)}
     , place{platform::run_directory::create(what.state_dir, what.name).value()}
     , scripts{write_scripts(place).value()}
     , containment{platform::containment::create(
@@ -128,13 +147,16 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
                : std::make_unique<loop>(add_message_types)}
     , router{*on, log}
     , surroundings{*on, what, log, router, place, *containment, scripts / "bootstrap.js"}
-    , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), what.drain_timeout, log,
+    , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), std::cref(groups),
+                               what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
     , servants{spawn_servants(*on, what, place, *containment, log,
                               [this](usage_report const& report) { publish_usage(report); })}
     , typed{on->system(), actor} {
   active_ = std::make_shared<policy const>(what);
   serve(router, servants);
+  for (auto const& group : what.groups)
+    groups.push_back({group, on->system().spawn(host_group, std::cref(group), std::cref(hosts))});
   hosts.reserve(what.hosts.size());
   for (auto const& host : what.hosts)
     add_host(host);
@@ -145,9 +167,12 @@ void runtime_core::add_host(host_policy const& host) {
   auto link = std::make_shared<host_link>(
       host_link::surroundings{*on, host, *record, router, surroundings.scratch});
   auto connection = on->system().spawn(ipc_connection, link, servants.limiter, servants.guard);
-  auto supervisor =
-      on->system().spawn(host_supervisor, supervisor_surroundings{surroundings, host, record, link,
-                                                                  connection, servants, actor});
+  auto const group = std::ranges::find(groups, what.group_of(host.id),
+                                       [](group_entry const& each) { return &each.policy; });
+  auto supervisor = on->system().spawn(
+      host_supervisor,
+      supervisor_surroundings{surroundings, host, record, link, connection, servants, actor,
+                              group != groups.end() ? group->actor : host_group_actor{}});
   typed.add(host.id, {supervisor, connection});
   hosts.push_back(std::make_shared<host_entry>(
       host_entry{host, std::move(record), std::move(link), connection, supervisor}));

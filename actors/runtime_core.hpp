@@ -77,6 +77,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   request_router router;
   runtime_surroundings surroundings;
   host_entries hosts;
+  group_entries groups;
   runtime_actor actor;
   host_servants servants;
   typed_actors typed;

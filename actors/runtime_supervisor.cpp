@@ -6,6 +6,7 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace bulkhead {
@@ -25,7 +26,8 @@ spdlog::level::level_enum severity(host_event const& event) noexcept {
 void pass_on(runtime_ptr self, host_event const& event) {
   auto const& state = self->state;
   // Parts of it are an extension's own words.
-  state.log->log(severity(event), "{}", platform::escape_line(to_string(event)));
+  auto const told = to_string(event).substr(event.host.size() + std::string_view{": "}.size());
+  state.log->log(severity(event), "[{}] {}", event.host, platform::escape_line(told));
   state.on_event(event);
   for (auto const& subscriber : state.subscribers)
     caf::anon_send(subscriber, event_atom::value, event);
@@ -50,13 +52,39 @@ task<void> drain(runtime_ptr self, deadline by) {
   }
 }
 
+bool is_in_group(runtime_supervisor_state const& state, std::string const& host) {
+  return std::ranges::any_of(*state.groups, [&](group_entry const& group) {
+    return std::ranges::find(group.policy.hosts, host) != group.policy.hosts.end();
+  });
+}
+
+/// Those of a group in its order, which is the one in which they ask for their turns.
+std::vector<host_supervisor_actor> in_start_order(runtime_supervisor_state const& state) {
+  std::vector<host_supervisor_actor> ordered;
+  auto const add = [&](auto const& wanted) {
+    for (auto const& host : *state.hosts)
+      if (host->policy.autostart && wanted(host->policy.id))
+        ordered.push_back(host->supervisor);
+  };
+  for (auto const& group : *state.groups)
+    for (auto const& id : group.policy.hosts)
+      add([&](std::string const& host) { return host == id; });
+  add([&](std::string const& host) { return !is_in_group(state, host); });
+  return ordered;
+}
+
 task<void> shut_down(runtime_ptr self) {
   deadline const by{self->state.drain_timeout};
   co_await drain(self, by);
   // All at once: each goes on stopping while the others are waited for.
+  for (auto const& group : *self->state.groups)
+    caf::anon_send(group.actor, stop_atom::value);
   for (auto const& host : *self->state.hosts)
-    caf::anon_send(host->supervisor, stop_atom::value);
+    if (!is_in_group(self->state, host->policy.id))
+      caf::anon_send(host->supervisor, stop_atom::value);
   deadline const never;
+  for (auto const& group : *self->state.groups)
+    co_await ask<void>(self, group.actor, never, stop_atom::value);
   for (auto const& host : *self->state.hosts)
     co_await ask<host_state>(self, host->supervisor, never, stop_atom::value);
 }
@@ -64,10 +92,12 @@ task<void> shut_down(runtime_ptr self) {
 } // namespace
 
 runtime_actor::behavior_type runtime_supervisor(runtime_ptr self, host_entries const& hosts,
+                                                group_entries const& groups,
                                                 std::chrono::milliseconds drain_timeout,
                                                 std::shared_ptr<spdlog::logger> log,
                                                 std::function<void(host_event const&)> on_event) {
   self->state.hosts = &hosts;
+  self->state.groups = &groups;
   self->state.drain_timeout = drain_timeout;
   self->state.log = std::move(log);
   self->state.on_event = std::move(on_event);
@@ -77,9 +107,8 @@ runtime_actor::behavior_type runtime_supervisor(runtime_ptr self, host_entries c
   });
   return {
       [self](start_atom) {
-        for (auto const& host : *self->state.hosts)
-          if (host->policy.autostart)
-            caf::anon_send(host->supervisor, start_atom::value);
+        for (auto const& supervisor : in_start_order(self->state))
+          caf::anon_send(supervisor, start_atom::value);
       },
       [self](find_atom, std::string const& id) { return find(self, id); },
       [self](list_atom) {

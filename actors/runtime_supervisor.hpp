@@ -21,18 +21,19 @@ struct runtime_supervisor_state {
   static inline char const* name = "runtime";
 
   host_entries const* hosts = nullptr;
+  group_entries const* groups = nullptr;
   std::vector<caf::actor> subscribers;
   std::function<void(host_event const&)> on_event;
   std::shared_ptr<spdlog::logger> log;
   std::chrono::milliseconds drain_timeout{};
 };
 
-/// Starts the hosts, passes events on, ends in order. `hosts` outlives the actor; `on_event` gets
-/// every event before the subscribers do.
+/// Starts the hosts, passes events on, ends in order. `hosts` and `groups` outlive the actor;
+/// `on_event` gets every event before the subscribers do.
 runtime_actor::behavior_type
 runtime_supervisor(runtime_actor::stateful_pointer<runtime_supervisor_state> self,
-                   host_entries const& hosts, std::chrono::milliseconds drain_timeout,
-                   std::shared_ptr<spdlog::logger> log,
+                   host_entries const& hosts, group_entries const& groups,
+                   std::chrono::milliseconds drain_timeout, std::shared_ptr<spdlog::logger> log,
                    std::function<void(host_event const&)> on_event);
 
 } // namespace bulkhead

@@ -27,7 +27,8 @@ struct supervisor_surroundings {
   std::shared_ptr<host_link> link;
   ipc_connection_actor connection;
   host_servants servants;
-  runtime_actor events; ///< who is told of every transition
+  runtime_actor events;   ///< who is told of every transition
+  host_group_actor group; ///< null for a host that is in none
 };
 
 } // namespace bulkhead

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/actors/loop.hpp>
+#include <bulkhead/actors/loop_timer.hpp>
 #include <bulkhead/config/defaults.hpp>
 #include <bulkhead/messages/errc.hpp>
 #include <bulkhead/messages/frame_decoder.hpp>
@@ -9,7 +10,6 @@
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -85,7 +85,7 @@ private:
 
   loop& loop_;
   boost::asio::posix::stream_descriptor socket_;
-  boost::asio::steady_timer frame_timer_;
+  loop_timer frame_timer_;
   std::chrono::milliseconds frame_time_;
   bool frame_watched_ = false;
   wire::frame_decoder decoder_;

@@ -60,10 +60,11 @@ public:
     for (auto const& [key, node] : file)
       if (key.str() == "defaults")
         read_subtable(node, "hosts.*", "defaults");
-      else if (key.str() != "hosts")
+      else if (key.str() != "hosts" && key.str() != "groups")
         read_entry(key, node, "", "");
     check_secrets(file);
     read_hosts(file);
+    read_groups(file);
   }
 
   policy take_policy() && { return std::move(into_.draft.file); }
@@ -123,6 +124,7 @@ private:
     auto const defaults = std::exchange(into_.draft.host, {});
     auto const broken_in_defaults = std::exchange(broken_, {});
     for (auto const& [key, node] : in_file_order(*hosts)) {
+      named_hosts_.emplace_back(key->str());
       into_.draft.host = defaults;
       broken_ = broken_in_defaults;
       read_host(*key, *node);
@@ -233,6 +235,65 @@ private:
                             "without Landlock - remove one of them");
   }
 
+  void read_groups(toml::table const& file) {
+    auto const found = file.find("groups");
+    if (found == file.end())
+      return;
+    auto const* groups = found->second.as_table();
+    if (groups == nullptr)
+      return into_.mistake(found->second.source(), errc::policy_wrong_type,
+                           "groups is " + std::string{policy_values::kind_of(found->second)} +
+                               " - it takes a table for each group, [groups.NAME]");
+    for (auto const& [key, node] : in_file_order(*groups))
+      read_group(*key, *node);
+  }
+
+  void read_group(toml::key const& name, toml::node const& node) {
+    if (!keys::valid_name(name.str()))
+      return into_.mistake(name.source(), errc::policy_out_of_range,
+                           "the group's name is " + quote(name.str()) + " - a name is " +
+                               std::string{keys::name_rule});
+    bool const has_dot = name.str().find('.') != std::string_view::npos;
+    auto const shown = join("groups", has_dot ? quote(name.str()) : std::string{name.str()});
+    broken_.clear();
+    into_.draft.group = {};
+    into_.draft.group.name = name.str();
+    read_subtable(node, "groups.*", shown);
+    if (auto const* table = node.as_table())
+      check_group(name, *table, shown);
+    into_.draft.file.groups.push_back(std::move(into_.draft.group));
+  }
+
+  void check_group(toml::key const& name, toml::table const& table, std::string const& shown) {
+    if (broken_.contains("groups.*.hosts"))
+      return;
+    if (!table.contains("hosts"))
+      return into_.mistake(name.source(), errc::policy_missing_key,
+                           shown + " has no hosts - write  hosts = [\"NAME\"]");
+    auto const& hosts = into_.draft.group.hosts;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+      auto const wrong = [&](std::string const& what) {
+        into_.mistake(table["hosts"].as_array()->get(i)->source(), errc::policy_conflict,
+                      shown + ".hosts names " + quote(hosts[i]) + what);
+      };
+      if (std::find(hosts.begin(), hosts.begin() + static_cast<std::ptrdiff_t>(i), hosts[i]) !=
+          hosts.begin() + static_cast<std::ptrdiff_t>(i))
+        wrong(" twice - remove one");
+      else if (auto const* other = into_.draft.file.group_of(hosts[i]))
+        wrong(", which is in groups." + other->name + " already - a host is in one group");
+      else if (std::ranges::find(named_hosts_, hosts[i]) == named_hosts_.end())
+        wrong(suggested(hosts[i]));
+    }
+  }
+
+  std::string suggested(std::string const& host) const {
+    std::vector<std::string_view> const names{named_hosts_.begin(), named_hosts_.end()};
+    auto const suggestion = nearest(host, names);
+    return ", and there is no such host" +
+           (suggestion ? " - did you mean " + quote(*suggestion) + '?'
+                       : std::string{" - write  [hosts."} + host + "]  or remove it");
+  }
+
   void check_secrets(toml::table const& file) {
     auto const& secrets = into_.draft.file.secrets;
     auto const* const table = file["secrets"].as_table();
@@ -288,6 +349,7 @@ private:
   }
 
   policy_values::reading into_;
+  std::vector<std::string> named_hosts_; // those with a mistake as well
   /// The keys of the host being read (and of the defaults) whose values were refused.
   std::set<std::string, std::less<>> broken_;
 };

@@ -133,6 +133,20 @@ struct host_policy {
   integrity_policy integrity;
 };
 
+/// What becomes of the other hosts of a group when one of them ends unasked.
+enum class restart_strategy : std::uint8_t {
+  one_for_one,  ///< nothing
+  all_for_one,  ///< they are started again as well
+  rest_for_one, ///< those that start after it are
+};
+
+/// Hosts that are started in order, and stopped in the reverse one.
+struct group_policy {
+  std::string name;
+  std::vector<std::string> hosts; ///< their ids, in the order of their start
+  restart_strategy restart = restart_strategy::one_for_one;
+};
+
 enum class secret_backend_kind : std::uint8_t { automatic, secret_service, vault, memory };
 
 /// Where secrets are kept.
@@ -157,16 +171,21 @@ struct audit_policy {
   std::uint32_t keep = defaults::audit_keep;         ///< rotated files
 };
 
+/// What a message of the log is: a line of text, or one of JSON.
+enum class log_format : std::uint8_t { lines, json_lines };
+
 /// What the policy file says, checked. Hosts are in the order of the file.
 struct policy {
   std::filesystem::path file;      ///< where it was read from; empty for one made in memory
   std::string name = "bulkhead";   ///< names the runtime directory and the metrics
   std::filesystem::path state_dir; ///< absolute
   std::string log_level = "info";
+  bulkhead::log_format log_format = bulkhead::log_format::lines;
   std::chrono::milliseconds drain_timeout = defaults::drain_timeout;
   std::uint32_t first_uid =
       defaults::first_uid; ///< where root starts hosts under uids of their own
   std::vector<host_policy> hosts;
+  std::vector<group_policy> groups; ///< a host is in one of them at the most
   /// Requests that the embedder handles: the permission that each type needs. A type that is not
   /// here is denied.
   std::map<std::string, permission, std::less<>> requests;
@@ -177,6 +196,8 @@ struct policy {
   std::filesystem::path audit_file() const;
   /// The host of that id; null where there is none.
   host_policy const* find_host(std::string_view id) const noexcept;
+  /// The group that the host is in; null where it is in none.
+  group_policy const* group_of(std::string_view id) const noexcept;
 };
 
 } // namespace bulkhead

@@ -16,8 +16,10 @@ constexpr std::string_view runtimes[] = {"node", "command"};
 constexpr std::string_view transports[] = {"socketpair", "sockets"};
 constexpr std::string_view secret_backends[] = {"auto", "secret-service", "vault", "memory"};
 constexpr std::string_view audit_levels[] = {"changes", "everything"};
+constexpr std::string_view strategies[] = {"one_for_one", "all_for_one", "rest_for_one"};
 constexpr std::string_view tiers[] = {"none", "basic", "strong"};
 // spdlog's names.
+constexpr std::string_view log_formats[] = {"text", "json"};
 constexpr std::string_view log_levels[] = {"trace", "debug",    "info", "warn",
                                            "error", "critical", "off"};
 
@@ -78,6 +80,8 @@ template <auto... Members>
 constexpr auto in_file = [](draft& d) -> auto& { return (d.file .* ... .* Members); };
 template <auto... Members>
 constexpr auto in_host = [](draft& d) -> auto& { return (d.host .* ... .* Members); };
+template <auto... Members>
+constexpr auto in_group = [](draft& d) -> auto& { return (d.group .* ... .* Members); };
 // clang-format on
 
 constexpr key table[] = {
@@ -88,6 +92,10 @@ constexpr key table[] = {
      "beside the policy, where whoever finds the policy finds it"},
     {"runtime.log_level", log_level, "The least severe messages that are logged",
      "what an operator wants to have seen afterwards, and no more"},
+    {"runtime.log_format", enumerated<in_file<&policy::log_format>>(log_formats),
+     "What a message of the log is: a line of text, or a line of JSON with time, level, host and "
+     "message",
+     "people read it first"},
     {"runtime.drain_timeout", time{in_file<&policy::drain_timeout>, shortest, longest},
      "On shutdown: how long open requests may go on before the hosts are stopped",
      "answers that come at all come within seconds, and who stops a service waits for it"},
@@ -296,6 +304,15 @@ constexpr key table[] = {
      digest{in_host<&host_policy::integrity, &integrity_policy::extension_sha256>},
      "The digest of the extension's files; empty is any. See bulkhead integrity",
      "who writes an extension changes it all day"},
+    {"groups.*.hosts", host_names{in_group<&group_policy::hosts>},
+     "Hosts that belong together, in the order in which they start, each once the one before is "
+     "Running; they stop in the reverse order. A host is in one group at the most",
+     "nothing is put together that is not named"},
+    {"groups.*.restart", enumerated<in_group<&group_policy::restart>>(strategies),
+     "What becomes of the others when a host of the group ends unasked: nothing, all are started "
+     "again, or those after it are. It alone spends its restart budget; once that is spent the "
+     "others stop, until it runs again",
+     "an extension that fails hurts no other"},
     {"requests", requests{in_file<&policy::requests>},
      "Requests that the embedder handles: type = permission that it needs. Other types are denied",
      "nothing is allowed unless it is written"},
@@ -413,6 +430,7 @@ std::string_view type_of(key const& k) {
                         [](fraction const&) -> std::string_view { return "number"; },
                         [](exit_codes const&) -> std::string_view { return "list of exit codes"; },
                         [](command) -> std::string_view { return "list of strings"; },
+                        [](host_names) -> std::string_view { return "list of hosts"; },
                         [](permissions) -> std::string_view { return "list of permissions"; },
                         [](folders) -> std::string_view { return "list of folders"; },
                         [](patterns) -> std::string_view { return "list of paths and globs"; },
@@ -480,6 +498,9 @@ std::string value_of(key const& k, draft& in) {
           [&](fraction const& f) { return units::number_text(f.of(in)); },
           [&](exit_codes const& e) {
             return list_text(e.of(in), [](int code) { return std::to_string(code); });
+          },
+          [&](host_names h) {
+            return h.of(in).empty() ? std::string{} : list_text(h.of(in), quoted);
           },
           [&](command c) { return c.of(in).empty() ? std::string{} : list_text(c.of(in), quoted); },
           [&](permissions p) {

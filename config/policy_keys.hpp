@@ -18,11 +18,12 @@
 /// and the schema. Internal to config; a new key is one new row.
 namespace bulkhead::policy_keys {
 
-/// What the loader fills: the policy, and the host (or the defaults) that it is reading at the
-/// moment.
+/// What the loader fills: the policy, and the host (or the defaults) or the group that it is
+/// reading at the moment.
 struct draft {
   policy file;
   host_policy host;
+  group_policy group;
 };
 
 /// As if the policy file were empty: where every default in the reference and the schema comes
@@ -83,6 +84,11 @@ struct command {
   slot<std::vector<std::string>> of;
 };
 
+/// Hosts, by their ids.
+struct host_names {
+  slot<std::vector<std::string>> of;
+};
+
 struct permissions {
   slot<permission_set> of;
   slot<std::map<permission, grant_place>> places;
@@ -133,10 +139,11 @@ struct planned {};
 
 using value =
     std::variant<flag, choice, name, path, time, size, count<std::uint32_t>, count<std::size_t>,
-                 fraction, exit_codes, command, permissions, folders, patterns, rates, environment,
-                 requests, digest, digests, filter, planned>;
+                 fraction, exit_codes, command, host_names, permissions, folders, patterns, rates,
+                 environment, requests, digest, digests, filter, planned>;
 
-/// One key. In a path, `hosts.*` stands for every host and for [defaults].
+/// One key. In a path, `hosts.*` stands for every host and for [defaults], `groups.*` for every
+/// group.
 struct key {
   std::string_view path; ///< "hosts.*.restart.backoff.initial"
   value takes;

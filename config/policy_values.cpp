@@ -235,6 +235,24 @@ public:
     return true;
   }
 
+  /// Whether there are such hosts shows once all are read.
+  bool operator()(keys::host_names h) {
+    std::vector<std::string> names;
+    bool const good = for_each_element("a list of hosts", [&](toml::node const& element) {
+      auto const* name = element.as_string();
+      if (name == nullptr)
+        return wrong_element(element, "a host's name");
+      names.push_back(name->get());
+      return true;
+    });
+    if (!good)
+      return false;
+    if (names.empty())
+      return fail(errc::policy_out_of_range, shown_ + " is empty - it takes the names of hosts");
+    h.of(into_.draft) = std::move(names);
+    return true;
+  }
+
   bool operator()(keys::permissions p) {
     permission_set granted;
     std::map<permission, grant_place> places;

@@ -18,12 +18,13 @@ keys of [hosts.NAME]: a table is merged key by key, a list is replaced.
 
 /// "runtime" of "runtime.name", "hosts.*.restart" of "hosts.*.restart.window".
 std::string_view table_of(keys::key const& row) {
-  constexpr std::string_view host = "hosts.*.";
-  auto const from = row.path.starts_with(host) ? host.size() : 0;
+  constexpr std::string_view any_name = ".*.";
+  auto const star = row.path.find(any_name);
+  auto const from = star == std::string_view::npos ? 0 : star + any_name.size();
   auto const dot = row.path.find('.', from);
   if (dot != std::string_view::npos)
     return row.path.substr(0, dot);
-  return from == 0 ? row.path : host.substr(0, host.size() - 1);
+  return from == 0 ? row.path : row.path.substr(0, from - 1);
 }
 
 std::string with_name(std::string_view table) {

@@ -70,6 +70,12 @@ object shape_of(keys::key const& row) {
             shape["minItems"] = 1;
             return shape;
           },
+          [](keys::host_names) {
+            auto shape = list_of(text_like(std::string{keys::name_pattern}));
+            shape["minItems"] = 1;
+            shape["uniqueItems"] = true;
+            return shape;
+          },
           [](keys::permissions) { return list_of(reference_to("permission")); },
           [](keys::folders) {
             return list_of({{"type", "string"}, {"minLength", 1}});
@@ -171,19 +177,27 @@ void print(std::string& text, value const& v, std::size_t depth) {
 
 std::string policy_schema() {
   constexpr std::string_view host_prefix = "hosts.*.";
+  constexpr std::string_view group_prefix = "groups.*.";
   auto file = closed_table();
   auto host = closed_table();
+  auto group = closed_table();
   auto& tables = file["properties"].as_object();
   tables["defaults"] = reference_to("host");
   tables["hosts"] = {{"type", "object"},
                      {"minProperties", 1},
                      {"propertyNames", text_like(std::string{keys::name_pattern})},
                      {"additionalProperties", reference_to("host")}};
+  tables["groups"] = {{"type", "object"},
+                      {"propertyNames", text_like(std::string{keys::name_pattern})},
+                      {"additionalProperties", reference_to("group")}};
   for (keys::key const& row : keys::all())
     if (row.path.starts_with(host_prefix))
       place(host, row.path.substr(host_prefix.size()), schema_of(row));
+    else if (row.path.starts_with(group_prefix))
+      place(group, row.path.substr(group_prefix.size()), schema_of(row));
     else
       place(file, row.path, schema_of(row));
+  group["required"] = {"hosts"};
 
   array permissions;
   for (permission const p : all_permissions())
@@ -194,7 +208,9 @@ std::string policy_schema() {
   for (auto& member : file)
     schema[member.key()] = std::move(member.value());
   schema["required"] = {"hosts"};
-  schema["$defs"] = {{"host", std::move(host)}, {"permission", {{"enum", std::move(permissions)}}}};
+  schema["$defs"] = {{"host", std::move(host)},
+                     {"group", std::move(group)},
+                     {"permission", {{"enum", std::move(permissions)}}}};
 
   std::string text;
   print(text, schema, 0);

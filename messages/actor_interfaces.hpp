@@ -48,6 +48,7 @@ using event_atom = caf::atom_constant<caf::atom("event")>;
 using subscribe_atom = caf::atom_constant<caf::atom("subscribe")>;
 using find_atom = caf::atom_constant<caf::atom("find")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
+using member_atom = caf::atom_constant<caf::atom("member")>;
 using shutdown_atom = caf::atom_constant<caf::atom("shutdown")>;
 
 /// What happened to the process of one host, as its supervisor hears of it.
@@ -64,7 +65,9 @@ struct host_signal {
     deactivated,    ///< deactivate-extension was answered, or can't be
     answered,       ///< a ping was
     connect_failed, ///< a named socket could not be connected; `code` is the errc
-    stop,           ///< somebody asked for the end
+    stop,           ///< the end was asked for; `why` and `detail` say by whom
+    turn,           ///< it is the host's turn to start in its group
+    regroup,        ///< it is to end and start again with its group; `detail` says because of whom
   };
   kind what = kind::stop;
   /// Which process: the number of the start that made it. Late news of an earlier one is dropped.
@@ -79,6 +82,21 @@ struct host_signal {
 using host_supervisor_actor = caf::typed_actor<
     caf::replies_to<start_atom>::with<host_state>, caf::replies_to<stop_atom>::with<host_state>,
     caf::replies_to<status_atom>::with<host_status>, caf::reacts_to<signal_atom, host_signal>>;
+
+/// What its group hears of a host.
+enum class member_step : std::uint8_t {
+  waits,   ///< it asks for its turn to start
+  running, ///< it is Running
+  failed,  ///< it ended unasked, and waits out its backoff
+  crashed, ///< it ended, and will not come back by itself
+  stopped, ///< it was stopped
+};
+
+/// Keeps the order of the hosts of one group. `member` takes a host's id, what happened to it, and
+/// why; `stop` answers once all of them are gone.
+using host_group_actor =
+    caf::typed_actor<caf::reacts_to<member_atom, std::string, member_step, std::string>,
+                     caf::replies_to<stop_atom>::with<void>>;
 
 /// Owns the connection to one host, across its restarts.
 /// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <bulkhead/messages/monotonic_clock.hpp>
+
 #include <chrono>
 
 namespace bulkhead {
@@ -9,7 +11,7 @@ namespace bulkhead {
 /// lies so far from now.
 class deadline {
 public:
-  using clock = std::chrono::steady_clock;
+  using clock = monotonic_clock;
 
   /// Never passes.
   constexpr deadline() noexcept = default;

@@ -1,5 +1,7 @@
 #include <bulkhead/messages/frame_scanner.hpp>
 
+#include <bulkhead/messages/traceparent.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -228,7 +230,8 @@ std::optional<errc> frame_scanner::finish(bool good) {
 // ---- the envelope ----------------------------------------------------------------------------
 
 bool frame_scanner::read_envelope(envelope& out) {
-  constexpr unsigned all_members = 7;
+  constexpr unsigned needed_members = 7;
+  out.traceparent = {};
   skip_space();
   if (!at('{'))
     return read_value(1) &&
@@ -243,7 +246,7 @@ bool frame_scanner::read_envelope(envelope& out) {
     skip_space();
     if (at('}')) {
       ++cursor_;
-      return seen == all_members || fail(errc::envelope_invalid);
+      return (seen & needed_members) == needed_members || fail(errc::envelope_invalid);
     }
     if (!at(','))
       return fail(errc::json_syntax);
@@ -267,6 +270,8 @@ bool frame_scanner::read_member(envelope& out, unsigned& seen) {
     auto const size = classify(out.type).base.size();
     return (size >= 1 && size <= max_type_size) || fail(errc::envelope_invalid);
   }
+  if (name == "traceparent")
+    return first_time(8) && read_traceparent(out.traceparent);
   if (name != "payload")
     return fail(errc::envelope_invalid);
   auto const start = cursor_;
@@ -294,6 +299,17 @@ bool frame_scanner::read_text(std::string_view& raw, std::string_view& text, dec
     text = {room.data(), size};
   }
   return text.size() <= N || fail(errc::envelope_invalid);
+}
+
+/// It needs no escapes.
+bool frame_scanner::read_traceparent(std::string_view& out) {
+  if (!at('"'))
+    return read_value(2) && fail(errc::envelope_invalid);
+  literal found;
+  if (!read_string(found))
+    return false;
+  out = found.raw;
+  return is_traceparent(out) || fail(errc::envelope_invalid);
 }
 
 // ---- values ----------------------------------------------------------------------------------

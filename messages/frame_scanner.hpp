@@ -57,10 +57,11 @@ std::string unescape(std::string_view raw);
 struct envelope {
   std::string_view
       id; ///< decoded; empty for a notification; may point into the scanner, until its next scan
-  std::string_view type;     ///< decoded, as `id`
-  std::string_view raw_id;   ///< the bytes between the quotes: what a reply repeats
-  std::string_view raw_type; ///< as `raw_id`; a reply's type is this and a suffix
-  std::string_view payload;  ///< JSON text, checked, without the space around it
+  std::string_view type;        ///< decoded, as `id`
+  std::string_view raw_id;      ///< the bytes between the quotes: what a reply repeats
+  std::string_view raw_type;    ///< as `raw_id`; a reply's type is this and a suffix
+  std::string_view payload;     ///< JSON text, checked, without the space around it
+  std::string_view traceparent; ///< W3C Trace Context; empty where the frame has none
 };
 
 /// Checks a frame's body in one pass without building anything and tells where its parts are. It
@@ -99,6 +100,7 @@ private:
   bool read_member(envelope& out, unsigned& seen);
   template <std::size_t N>
   bool read_text(std::string_view& raw, std::string_view& text, decoded<N>& room);
+  bool read_traceparent(std::string_view& out);
   bool read_value(int depth);
   bool read_array(int depth);
   bool read_object(int depth);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view before_id = R"({"id":")";
 constexpr std::string_view before_type = R"(","type":")";
+constexpr std::string_view before_trace = R"(","traceparent":")";
 constexpr std::string_view before_payload = R"(","payload":)";
 constexpr std::string_view after_payload = "}";
 constexpr std::size_t envelope_size =
@@ -103,14 +104,15 @@ frame_writer::frame_writer(outbound_buffer& out, std::size_t frame_limit) noexce
     : out_{out}
     , frame_limit_{std::min(frame_limit, max_frame_size)} {}
 
-bool frame_writer::request(std::uint64_t id, std::string_view type, std::string_view payload) {
+bool frame_writer::request(std::uint64_t id, std::string_view type, std::string_view payload,
+                           std::string_view traceparent) {
   std::array<char, 20> digits; // of 2^64 - 1
   auto const end = std::to_chars(digits.begin(), digits.end(), id).ptr;
-  return append_message({digits.begin(), end}, type, payload);
+  return append_message({digits.begin(), end}, type, payload, traceparent);
 }
 
 bool frame_writer::notification(std::string_view type, std::string_view payload) {
-  return append_message({}, type, payload);
+  return append_message({}, type, payload, {});
 }
 
 bool frame_writer::reply(std::string_view raw_id, std::string_view raw_type,
@@ -141,18 +143,21 @@ bool frame_writer::error_reply(std::string_view raw_id, std::string_view raw_typ
 }
 
 bool frame_writer::append_message(std::string_view raw_id, std::string_view type,
-                                  std::string_view payload) {
+                                  std::string_view payload, std::string_view traceparent) {
   if (plain_length(type) == type.size())
-    return append_frame(raw_id, type, {}, payload);
+    return append_frame(raw_id, type, {}, payload, traceparent);
   std::string quoted;
   append_quoted(quoted, type);
-  return append_frame(raw_id, std::string_view{quoted}.substr(1, quoted.size() - 2), {}, payload);
+  return append_frame(raw_id, std::string_view{quoted}.substr(1, quoted.size() - 2), {}, payload,
+                      traceparent);
 }
 
 bool frame_writer::append_frame(std::string_view raw_id, std::string_view raw_type,
-                                std::string_view suffix, std::string_view payload) {
+                                std::string_view suffix, std::string_view payload,
+                                std::string_view traceparent) {
+  auto const trace_size = traceparent.empty() ? 0 : before_trace.size() + traceparent.size();
   auto const size =
-      envelope_size + raw_id.size() + raw_type.size() + suffix.size() + payload.size();
+      envelope_size + raw_id.size() + raw_type.size() + suffix.size() + trace_size + payload.size();
   if (size > frame_limit_)
     return false;
   auto const frame = out_.reserve(frame_prefix_size + size);
@@ -162,6 +167,8 @@ bool frame_writer::append_frame(std::string_view raw_id, std::string_view raw_ty
   p = put(p, before_type);
   p = put(p, raw_type);
   p = put(p, suffix);
+  if (!traceparent.empty())
+    p = put(put(p, before_trace), traceparent);
   p = put(p, before_payload);
   p = put(p, payload);
   p = put(p, after_payload);

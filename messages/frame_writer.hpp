@@ -30,7 +30,8 @@ struct error_member {
   std::string_view json; ///< valid JSON text
 };
 
-/// Appends messages to a buffer, each as one frame in the canonical order id, type, payload. A
+/// Appends messages to a buffer, each as one frame in the canonical order id, type, traceparent (if
+/// there is one), payload. A
 /// frame that would be longer than the limit is not written: the call returns false and leaves the
 /// buffer as it was.
 ///
@@ -46,7 +47,8 @@ public:
   /// more than max_frame_size of it counts.
   frame_writer(outbound_buffer& out, std::size_t frame_limit) noexcept;
 
-  [[nodiscard]] bool request(std::uint64_t id, std::string_view type, std::string_view payload);
+  [[nodiscard]] bool request(std::uint64_t id, std::string_view type, std::string_view payload,
+                             std::string_view traceparent = {});
   [[nodiscard]] bool notification(std::string_view type, std::string_view payload);
 
   [[nodiscard]] bool reply(std::string_view raw_id, std::string_view raw_type,
@@ -59,9 +61,10 @@ public:
                                  std::initializer_list<error_member> more = {});
 
 private:
-  bool append_message(std::string_view raw_id, std::string_view type, std::string_view payload);
+  bool append_message(std::string_view raw_id, std::string_view type, std::string_view payload,
+                      std::string_view traceparent);
   bool append_frame(std::string_view raw_id, std::string_view raw_type, std::string_view suffix,
-                    std::string_view payload);
+                    std::string_view payload, std::string_view traceparent = {});
 
   outbound_buffer& out_;
   std::size_t frame_limit_;

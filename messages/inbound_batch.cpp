@@ -13,7 +13,8 @@ inbound_batch::~inbound_batch() {
 }
 
 void inbound_batch::add(std::string_view raw_id, std::string_view id, std::string_view raw_type,
-                        std::string_view type, std::string_view payload) {
+                        std::string_view type, std::string_view payload,
+                        std::string_view traceparent) {
   item added{};
   sensitive_ = sensitive_ || is_sensitive(type);
   added.raw_id = copy(raw_id);
@@ -21,6 +22,7 @@ void inbound_batch::add(std::string_view raw_id, std::string_view id, std::strin
   added.raw_type = copy(raw_type);
   added.type = type == raw_type ? added.raw_type : copy(type);
   added.payload = copy(payload);
+  added.traceparent = copy(traceparent);
   items_.push_back(added);
 }
 

@@ -45,7 +45,7 @@ public:
 
   /// Copies one request. The raw texts are the bytes between the quotes, which the reply repeats.
   void add(std::string_view raw_id, std::string_view id, std::string_view raw_type,
-           std::string_view type, std::string_view payload);
+           std::string_view type, std::string_view payload, std::string_view traceparent = {});
 
   /// The host on whose connection they came.
   std::string const& host() const noexcept { return host_; }
@@ -57,6 +57,8 @@ public:
   std::string_view raw_type(std::size_t i) const noexcept { return view(items_[i].raw_type); }
   std::string_view type(std::size_t i) const noexcept { return view(items_[i].type); }
   std::string_view payload(std::size_t i) const noexcept { return view(items_[i].payload); }
+  /// Empty where the request has none.
+  std::string_view traceparent(std::size_t i) const noexcept { return view(items_[i].traceparent); }
 
   verdict decision(std::size_t i) const noexcept { return items_[i].decision; }
   void decide(std::size_t i, verdict decided) noexcept { items_[i].decision = decided; }
@@ -98,7 +100,7 @@ private:
     std::size_t size;
   };
   struct item {
-    range raw_id, id, raw_type, type, payload;
+    range raw_id, id, raw_type, type, payload, traceparent;
     range paths[max_paths];
     std::string_view missing;
     std::uint32_t retry_after_ms;

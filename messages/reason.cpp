@@ -40,6 +40,11 @@ constexpr reason_description descriptions[] = {
      "keep the inherited socket open for as long as the host lives"},
     {reason::ready, "ready", "the host said that it is ready", ""},
     {reason::backoff, "backoff", "the host is started again after its backoff", ""},
+    {reason::group_restart, "group_restart",
+     "a host of its group ended, and it is started again with it", ""},
+    {reason::group_stopped, "group_stopped",
+     "a host of its group has crashed, and it does not run without it",
+     "mend and start the host that the event names: the others of its group follow"},
 };
 
 } // namespace

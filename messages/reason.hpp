@@ -26,6 +26,8 @@ enum class reason : std::uint16_t {
   connection_closed = 4113,    ///< it closed its connection and went on running
   ready = 4114,                ///< it said that it is ready
   backoff = 4115,              ///< it is started again after its backoff
+  group_restart = 4116,        ///< a host of its group ended, and it is started again with it
+  group_stopped = 4117,        ///< a host of its group has crashed, and it does not run without it
 };
 
 /// What is known of a reason: its stable name, what happened, and what to do about it.

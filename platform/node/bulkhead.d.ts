@@ -19,6 +19,8 @@ export interface CommandCall {
   readonly signal: AbortSignal;
   /** Sends a value ahead of the result. Dropped while the backend does not keep up. */
   readonly progress: (value: Json) => void;
+  /** The W3C traceparent of the call, if the backend traces it. Requests made meanwhile carry it. */
+  readonly traceparent?: string;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface RequestOptions {
   timeoutMs?: number;
   /** Aborting it fails the request with `request_cancelled` and the name `AbortError`. */
   signal?: AbortSignal;
+  /** A W3C traceparent, in place of that of the call which is being served. */
+  traceparent?: string;
 }
 
 /**

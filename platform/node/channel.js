@@ -25,6 +25,10 @@ const MAX_CACHED_TYPES = 1024;
 // Node fires a longer timer at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+// W3C Trace Context; ids of zeros are none.
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
 const PLAIN = /^[\w.:/-]*$/;
 const CLOSING_BRACE = 0x7d;
 
@@ -39,10 +43,11 @@ class Call {
   #cancelled = false;
   answered = false;
 
-  constructor(channel, id, type) {
+  constructor(channel, id, type, traceparent) {
     this.#channel = channel;
     this.id = id;
     this.type = type;
+    this.traceparent = traceparent;
   }
 
   /** Aborted when the backend cancels the request. */
@@ -147,7 +152,7 @@ class Channel {
     if (typeof message?.id !== 'string' || typeof message.type !== 'string') {
       return this.#onBreach('a frame that is not a message');
     }
-    return this.#message(message.id, message.type, message.payload);
+    return this.#message(message.id, message.type, message.payload, message.traceparent);
   }
 
   #parsed(text) {
@@ -158,11 +163,13 @@ class Channel {
     }
   }
 
-  #message(id, type, payload) {
+  #message(id, type, payload, traceparent) {
     const handler = this.#handlers.get(type);
     if (handler === undefined && REPLY_SUFFIX.test(type)) return this.#settle(id, type, payload);
     if (id === '') return this.#notice(type, payload);
-    return this.#answer(new Call(this, id, type), handler ?? refuse, payload);
+    const call = new Call(this, id, type, traceparent);
+    if (traceparent === undefined) return this.#answer(call, handler ?? refuse, payload);
+    return traces().run(traceparent, () => this.#answer(call, handler ?? refuse, payload));
   }
 
   #notice(type, payload) {
@@ -251,17 +258,18 @@ class Channel {
   // ---- our own requests ----
 
   /**
-   * Asks the backend; rejects with a RequestError. Its code is the backend's, or one of ours:
+   * Asks the backend; rejects with a RequestError. It carries the traceparent of the request that
+   * is being served, unless the options name one. The code is the backend's, or one of ours:
    * overloaded, payload_too_large, invalid_payload, invalid_request, request_timeout,
    * request_cancelled.
    */
-  request(type, payload = {}, { timeoutMs, signal } = {}) {
+  request(type, payload = {}, { timeoutMs, signal, traceparent = currentTrace() } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw cancelled(signal);
       if (this.#open.size >= this.#maxOpen || this.#outgoing.congested) {
         throw new RequestError('too many requests are open', 'overloaded');
       }
-      const head = this.#requestHead(type);
+      const head = this.#requestHead(type, traceparent);
       const body = encode(payload, 'invalid_payload');
       const id = String(++this.#lastId);
       if (!this.#outgoing.send(`{"id":"${id}${head}`, body)) {
@@ -288,7 +296,14 @@ class Channel {
     return request;
   }
 
-  #requestHead(type) {
+  #requestHead(type, traceparent) {
+    if (traceparent !== undefined) {
+      checkType(type);
+      if (!TRACEPARENT.test(traceparent)) {
+        throw new RequestError('the traceparent is not one of W3C Trace Context', 'invalid_request');
+      }
+      return `","type":${quote(type)},"traceparent":"${traceparent}","payload":`;
+    }
     let head = this.#requestHeads.get(type);
     if (head === undefined) {
       checkType(type);
@@ -297,6 +312,21 @@ class Channel {
     }
     return head;
   }
+}
+
+// Made with the first request that is traced: from then on Node follows every promise.
+let traceStorage;
+
+function traces() {
+  if (traceStorage === undefined) {
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    traceStorage = new AsyncLocalStorage();
+  }
+  return traceStorage;
+}
+
+function currentTrace() {
+  return traceStorage?.getStore();
 }
 
 function refuse(_payload, call) {

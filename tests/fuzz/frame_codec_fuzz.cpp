@@ -79,7 +79,11 @@ void check_frame(std::string const& frame) {
   auto const parsed = boost::json::parse(frame, failed, {}, options);
   require(!failed, "an accepted frame is JSON to Boost.JSON");
   auto const& envelope = parsed.as_object();
-  require(envelope.size() == 3, "an envelope has three members");
+  auto const* const trace = envelope.if_contains("traceparent");
+  require(envelope.size() == (trace ? 4U : 3U),
+          "an envelope has three members, or a trace besides");
+  require(trace ? trace->as_string() == found.traceparent : found.traceparent.empty(),
+          "the traces agree");
   require(envelope.at("id").as_string() == found.id, "the ids agree");
   require(envelope.at("type").as_string() == found.type, "the types agree");
   auto const payload =

@@ -6,3 +6,4 @@
 #include <bulkhead/harness/harness.hpp>
 #include <bulkhead/harness/outcome.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
+#include <bulkhead/harness/virtual_clock.hpp>

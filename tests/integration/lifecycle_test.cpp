@@ -132,7 +132,7 @@ TEST_CASE("each way to end has its reason") {
 }
 
 TEST_CASE("a spent restart budget is a crash, and refuses the requests that waited") {
-  auto host = raw_host({"exit:3"});
+  auto host = raw_host({"print:no licence key", "exit:3"});
   host.restart.max_restarts = 2;
   harness run{only(std::move(host))};
   run->start();
@@ -146,7 +146,8 @@ TEST_CASE("a spent restart budget is a crash, and refuses the requests that wait
   REQUIRE(crashed);
   CHECK(crashed->why == reason::restart_budget_spent);
   CHECK(crashed->restarts == 2);
-  CHECK(crashed->detail.find("exit code 3") != std::string::npos);
+  CHECK(crashed->detail == "restart budget spent: 2 restarts in 5min; the last end: exit code 3; its "
+                           "last words: no licence key | no licence key | no licence key");
   CHECK(run.path_of("raw") == "Stopped Starting Unhealthy Restarting Starting Unhealthy Restarting "
                               "Starting Unhealthy Crashed");
 

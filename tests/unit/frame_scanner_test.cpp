@@ -429,26 +429,47 @@ TEST_CASE("bytes behind the value are json_trailing") {
   CHECK(scan("[1]]") == errc::json_trailing);
 }
 
+TEST_CASE("an envelope may have a traceparent, wherever it stands") {
+  constexpr std::string_view trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  auto const member = R"("traceparent":")" + std::string{trace} + '"';
+  frame_scanner scanner;
+  envelope found;
+  for (auto const& frame : {R"({"id":"1","type":"t",)" + member + R"(,"payload":1})",
+                            "{" + member + R"(,"id":"1","type":"t","payload":1})"}) {
+    CHECK(scanner.scan(frame, found) == std::nullopt);
+    CHECK(found.traceparent == trace);
+  }
+  CHECK(scanner.scan(R"({"id":"1","type":"t","payload":1})", found) == std::nullopt);
+  CHECK(found.traceparent.empty());
+  CHECK(scan("{" + member + "," + member + R"(,"id":"1","type":"t","payload":1})") ==
+        errc::json_duplicate_key);
+}
+
 TEST_CASE("an object that is not exactly an envelope is envelope_invalid") {
-  for (auto const* frame : {
-           "{}",
-           "[]",
-           "1",
-           "\"x\"",
-           "null",
-           R"({"id":"1"})",
-           R"({"id":"1","type":"t"})",
-           R"({"id":"1","payload":1})",
-           R"({"type":"t","payload":1})",
-           R"({"id":"1","type":"t","payload":1,"more":1})",
-           R"({"Id":"1","type":"t","payload":1})",
-           R"({"__proto__":{},"id":"1","type":"t","payload":1})",
-           R"({"id":1,"type":"t","payload":1})",
-           R"({"id":null,"type":"t","payload":1})",
-           R"({"id":"1","type":["t"],"payload":1})",
-           R"({"id":"1","type":"","payload":1})",
-           R"({"id":"1","type":"-response","payload":1})",
-       }) {
+  for (
+      auto const* frame : {
+          "{}",
+          "[]",
+          "1",
+          "\"x\"",
+          "null",
+          R"({"id":"1"})",
+          R"({"id":"1","type":"t"})",
+          R"({"id":"1","payload":1})",
+          R"({"type":"t","payload":1})",
+          R"({"id":"1","type":"t","payload":1,"more":1})",
+          R"({"Id":"1","type":"t","payload":1})",
+          R"({"__proto__":{},"id":"1","type":"t","payload":1})",
+          R"({"id":1,"type":"t","payload":1})",
+          R"({"id":null,"type":"t","payload":1})",
+          R"({"id":"1","type":["t"],"payload":1})",
+          R"({"id":"1","type":"","payload":1})",
+          R"({"id":"1","type":"t","payload":1,"traceparent":1})",
+          R"({"id":"1","type":"t","payload":1,"traceparent":""})",
+          R"({"id":"1","type":"t","payload":1,"traceparent":"00-1-2-03"})",
+          R"({"id":"1","type":"t","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})",
+          R"({"id":"1","type":"-response","payload":1})",
+      }) {
     INFO(frame);
     CHECK(name(scan(frame)) == "envelope_invalid");
   }

@@ -41,6 +41,10 @@ TEST_CASE("messages are written in the canonical order") {
     REQUIRE(writer.request(17, "greet", R"({"a":1})"));
     CHECK(body_of(out) == R"({"id":"17","type":"greet","payload":{"a":1}})");
   }
+  SECTION("request with a trace") {
+    REQUIRE(writer.request(17, "greet", "1", "TRACE"));
+    CHECK(body_of(out) == R"({"id":"17","type":"greet","traceparent":"TRACE","payload":1})");
+  }
   SECTION("request with the greatest id") {
     REQUIRE(writer.request(std::numeric_limits<std::uint64_t>::max(), "t", "1"));
     CHECK(body_of(out) == R"({"id":"18446744073709551615","type":"t","payload":1})");

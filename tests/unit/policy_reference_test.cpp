@@ -66,8 +66,10 @@ TEST_CASE("the schema's keys are the table's") {
   std::set<std::string> in_schema;
   auto top = file;
   top.at("properties").as_object().erase("hosts");
+  top.at("properties").as_object().erase("groups");
   collect(top, "", in_schema);
   collect(file.at("$defs").at("host").as_object(), "hosts.*.", in_schema);
+  collect(file.at("$defs").at("group").as_object(), "groups.*.", in_schema);
 
   std::set<std::string> in_table;
   for (auto const& row : policy_keys::all())
@@ -103,9 +105,12 @@ TEST_CASE("every default that the reference names loads and changes nothing") {
     if (fallback.empty() || own.contains(row.path))
       continue;
     constexpr std::string_view host = "hosts.*.";
+    constexpr std::string_view group = "groups.*.";
     std::string path{row.path};
     if (row.path.starts_with(host))
       path = "defaults." + std::string{row.path.substr(host.size())};
+    else if (row.path.starts_with(group))
+      path = "groups.g.hosts = [\"x\"]\ngroups.g." + std::string{row.path.substr(group.size())};
     auto const loaded = parse_policy(
         path + " = " + fallback + "\n[hosts.x]\nextension = \"x\"\nsandbox.require = \"none\"\n",
         "/etc");

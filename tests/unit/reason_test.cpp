@@ -29,6 +29,8 @@ constexpr pinned pins[] = {
     {4113, "connection_closed"},
     {4114, "ready"},
     {4115, "backoff"},
+    {4116, "group_restart"},
+    {4117, "group_stopped"},
 };
 
 } // namespace

@@ -4,6 +4,8 @@
 //
 //   build/release/bin/bench_start [--rounds N] [--json]
 
+#include "scratch_folder.hpp"
+
 #include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/output_lines.hpp>
@@ -18,7 +20,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <optional>
@@ -27,6 +28,7 @@
 namespace {
 
 using namespace bulkhead;
+using bench::scratch_folder;
 using clock_type = std::chrono::steady_clock;
 using milliseconds = std::chrono::duration<double, std::milli>;
 namespace disk = std::filesystem;
@@ -45,33 +47,6 @@ struct figure {
     std::ranges::sort(sorted);
     return sorted[sorted.size() / 2];
   }
-};
-
-/// A folder that is gone with this object.
-class scratch_folder {
-public:
-  scratch_folder() {
-    auto name = (disk::temp_directory_path() / "bulkhead-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw std::runtime_error{"can't make a folder in " + disk::temp_directory_path().string()};
-    path_ = name;
-  }
-  scratch_folder(scratch_folder&&) = delete;
-  ~scratch_folder() {
-    std::error_code left;
-    disk::remove_all(path_, left);
-  }
-  disk::path const& path() const noexcept { return path_; }
-
-  disk::path write(std::string_view name, std::string_view content) const {
-    auto const file = path_ / name;
-    disk::create_directories(file.parent_path());
-    std::ofstream{file} << content;
-    return file;
-  }
-
-private:
-  disk::path path_;
 };
 
 void wait_for_first_byte(platform::child_process& process) {

@@ -198,7 +198,8 @@ int call_subcommand(arguments const& given) {
   auto values = parse_arguments(page, operands.subspan(page.operands.size()));
   auto const rules = load_policy(operands[0]);
   auto const& host = find_host(rules, operands[1]);
-  auto const log = error_log(line->options.contains("verbose") ? rules.log_level : "warn");
+  auto const log =
+      error_log(line->options.contains("verbose") ? rules.log_level : "warn", rules.log_format);
   command_call call{host.id, operands[2], std::move(values), read_deadline(page, *line, host)};
   return call_session{rules, std::move(call), {log}}.run();
 }

@@ -17,8 +17,8 @@ using clock = std::chrono::system_clock;
 
 class line_output final : public event_output {
 public:
-  std::shared_ptr<spdlog::logger> log(std::string const& level) override {
-    return error_log(level);
+  std::shared_ptr<spdlog::logger> log(policy const& rules) override {
+    return error_log(rules.log_level, rules.log_format);
   }
 
   void serving(runtime& hosts, std::string_view policy_path) override {
@@ -35,8 +35,8 @@ private:
 
 class json_output final : public event_output {
 public:
-  std::shared_ptr<spdlog::logger> log(std::string const& level) override {
-    return error_log(level);
+  std::shared_ptr<spdlog::logger> log(policy const& rules) override {
+    return error_log(rules.log_level, rules.log_format);
   }
 
   void serving(runtime& hosts, std::string_view policy_path) override {
@@ -60,8 +60,10 @@ private:
 
 class table_output final : public event_output {
 public:
-  std::shared_ptr<spdlog::logger> log(std::string const& level) override {
-    return look_at(output_stream::error).is_terminal ? log_above(block_, level) : error_log(level);
+  std::shared_ptr<spdlog::logger> log(policy const& rules) override {
+    return look_at(output_stream::error).is_terminal
+               ? log_above(block_, rules.log_level, rules.log_format)
+               : error_log(rules.log_level, rules.log_format);
   }
 
   void serving(runtime& hosts, std::string_view policy_path) override {

@@ -17,7 +17,7 @@ class event_output {
 public:
   virtual ~event_output() = default;
   /// Where logs go so that they don't disturb what is shown.
-  virtual std::shared_ptr<spdlog::logger> log(std::string const& level) = 0;
+  virtual std::shared_ptr<spdlog::logger> log(policy const& rules) = 0;
   virtual void serving(runtime& hosts, std::string_view policy_path) = 0;
   virtual void happened(host_event const& event) = 0;
   /// Once a second.

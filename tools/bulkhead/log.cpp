@@ -2,6 +2,8 @@
 
 #include "output/terminal.hpp"
 
+#include <bulkhead/log_format.hpp>
+
 #include <mutex>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
@@ -30,24 +32,28 @@ private:
   std::shared_ptr<live_block> block_;
 };
 
-std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink, std::string const& level) {
+std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink, std::string const& level,
+                                            log_format format) {
   auto logger = std::make_shared<spdlog::logger>(logger_name, std::move(sink));
   logger->set_level(spdlog::level::from_str(level));
-  logger->set_pattern(line_format, spdlog::pattern_time_type::utc);
+  if (format == log_format::json_lines)
+    logger->set_formatter(json_log_formatter());
+  else
+    logger->set_pattern(line_format, spdlog::pattern_time_type::utc);
   return logger;
 }
 
 } // namespace
 
-std::shared_ptr<spdlog::logger> error_log(std::string const& level) {
+std::shared_ptr<spdlog::logger> error_log(std::string const& level, log_format format) {
   auto const colours = look_at(output_stream::error).has_colours ? spdlog::color_mode::automatic
                                                                  : spdlog::color_mode::never;
-  return make_logger(std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colours), level);
+  return make_logger(std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colours), level, format);
 }
 
 std::shared_ptr<spdlog::logger> log_above(std::shared_ptr<live_block> block,
-                                          std::string const& level) {
-  return make_logger(std::make_shared<live_block_sink>(std::move(block)), level);
+                                          std::string const& level, log_format format) {
+  return make_logger(std::make_shared<live_block_sink>(std::move(block)), level, format);
 }
 
 } // namespace bulkhead::tool

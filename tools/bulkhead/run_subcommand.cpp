@@ -26,7 +26,7 @@ class service {
 public:
   service(policy const& rules, std::string policy_path, std::unique_ptr<event_output> output)
       : output_{std::move(output)}
-      , log_{output_->log(rules.log_level)}
+      , log_{output_->log(rules)}
       , hosts_{loop_, rules, {log_}}
       , policy_path_{std::move(policy_path)} {
     show_messages(hosts_, [log = log_](std::string const& line) { log->info("{}", line); });

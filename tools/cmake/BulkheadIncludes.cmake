@@ -5,6 +5,7 @@ file(MAKE_DIRECTORY "${bulkhead_include_dir}/bulkhead")
 
 # The public front: short names for what an embedder includes.
 set(bulkhead_front_headers
+  actors/log_format.hpp
   actors/runtime.hpp
   actors/typed_actors.hpp
   tests/harness/testing.hpp)
