@@ -43,6 +43,7 @@ struct process_end {
   std::string detail;
   std::int32_t exit_code; // with reason::exit_code
   bool started = true;    // false: there never was a process
+  bool may_pass = false;  // and the system lacked something that it may have again
 };
 
 // ---- what happens to a process ----------------------------------------------------------------
@@ -300,9 +301,13 @@ task<process_end> run_process(supervisor_ptr self) {
   else
     launched = start.error();
   if (!launched) {
-    process_end never_started{reason_of_failed_start(launched.error().code()),
-                              launched.error().what()};
+    auto const code = launched.error().code();
+    process_end never_started{reason_of_failed_start(code), launched.error().what()};
     never_started.started = false;
+    // All that is the policy's to name had been found.
+    never_started.may_pass = start && code == errc::spawn_failed;
+    if (never_started.may_pass && !state.stop_requested)
+      enter(self, host_state::Unhealthy, never_started.why, never_started.detail);
     co_return never_started;
   }
   record_of(self).update([&](host_status& now) { now.pid = pid_of(state); });
@@ -415,7 +420,7 @@ std::optional<std::chrono::milliseconds> decide_restart(supervisor_ptr self, pro
   auto const& rules = self->state.around->policy.restart;
   if (end.why == reason::group_restart)
     return std::chrono::milliseconds{0}; // the one that failed spends its budget
-  if (!end.started || !allows_restart(end.why))
+  if (!end.may_pass && (!end.started || !allows_restart(end.why)))
     return std::nullopt;
   if (end.why == reason::exit_code && std::ranges::find(rules.never_on_exit_codes, end.exit_code) !=
                                           rules.never_on_exit_codes.end()) {

@@ -1,5 +1,6 @@
 #include <bulkhead/platform/atomic_file.hpp>
 
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/file_error.hpp>
 
 #include <algorithm>
@@ -99,7 +100,8 @@ result<unique_fd> open_replaceable(place const& target, bool overwrite) {
 
 result<void> write_all(int file, std::string_view bytes) {
   while (!bytes.empty()) {
-    auto const written = ::write(file, bytes.data(), bytes.size());
+    auto const written =
+        is_refused(fault_point::disk_write) ? -1 : ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno != EINTR)
       return file_error(errno);
     bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));

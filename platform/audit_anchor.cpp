@@ -1,6 +1,7 @@
 #include <bulkhead/platform/audit_anchor.hpp>
 
 #include <bulkhead/platform/errno_text.hpp>
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/sha256.hpp>
 
 #include <array>
@@ -149,7 +150,9 @@ std::optional<audit_anchor> audit_anchor_file::read() const {
 result<void> audit_anchor_file::write(audit_anchor const& next) {
   auto const text = text_of(next);
   auto const at = static_cast<off_t>(next.generation % slots * slot_size);
-  auto const written = ::pwrite(file_.get(), text.data(), text.size(), at);
+  auto const written = is_refused(fault_point::disk_write)
+                           ? -1
+                           : ::pwrite(file_.get(), text.data(), text.size(), at);
   if (written == static_cast<ssize_t>(text.size()))
     return {};
   return unavailable("the audit log's anchor can't be written: " +

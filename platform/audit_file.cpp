@@ -2,6 +2,7 @@
 
 #include <bulkhead/platform/audit_lines.hpp>
 #include <bulkhead/platform/errno_text.hpp>
+#include <bulkhead/platform/fault_point.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,7 +40,8 @@ audit_record note(std::string what, std::string object = {}) {
 /// Returns what is left to be written; errno says why anything is.
 std::string_view write_what_fits(int file, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
-    auto const written = ::write(file, bytes.data(), bytes.size());
+    auto const written =
+        is_refused(fault_point::disk_write) ? -1 : ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno != EINTR)
       break;
     bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
@@ -49,7 +51,9 @@ std::string_view write_what_fits(int file, std::string_view bytes) noexcept {
 
 bool write_at(int file, std::string_view bytes, std::uint64_t at) noexcept {
   while (!bytes.empty()) {
-    auto const written = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    auto const written = is_refused(fault_point::disk_write)
+                             ? -1
+                             : ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (written < 0 && errno != EINTR)
       return false;
     bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));

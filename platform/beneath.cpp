@@ -1,5 +1,6 @@
 #include <bulkhead/platform/beneath.hpp>
 
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/file_error.hpp>
 
 #include <algorithm>
@@ -28,6 +29,8 @@ unique_fd openat2(int folder, char const* path, int flags) noexcept {
 }
 
 result<unique_fd> resolve_beneath(int folder, std::string const& clean, int flags) {
+  if (is_refused(fault_point::disk_lookup))
+    return file_error(errno);
   for (int attempt = 1;; ++attempt) {
     if (auto found = openat2(folder, clean.empty() ? "." : clean.c_str(), flags))
       return found;
@@ -116,6 +119,8 @@ result<std::string> real_path_of(int fd) {
 }
 
 result<unique_fd> walk_beneath(int folder, std::string_view clean, int flags) {
+  if (is_refused(fault_point::disk_lookup))
+    return file_error(errno);
   unique_fd found{::openat(folder, ".", O_PATH | O_CLOEXEC)};
   if (!found)
     return file_error(errno);
@@ -139,6 +144,8 @@ folder::folder(unique_fd fd, std::string real_path, resolver how) noexcept
     , how_{how} {}
 
 result<folder> folder::open(std::filesystem::path const& path, resolver how) {
+  if (is_refused(fault_point::disk_lookup))
+    return file_error(errno);
   unique_fd fd{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!fd)
     return file_error(errno);

@@ -1,5 +1,6 @@
 #include <bulkhead/platform/files.hpp>
 
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/file_error.hpp>
 #include <bulkhead/platform/regular_file.hpp>
 
@@ -151,7 +152,8 @@ private:
     auto const mode = permissions_of(like);
     if (!mode)
       return mode.error();
-    if (::mkdirat(parent, name.c_str(), *mode | S_IRWXU) != 0)
+    if (is_refused(fault_point::disk_write) ||
+        ::mkdirat(parent, name.c_str(), *mode | S_IRWXU) != 0)
       return file_error(errno);
     auto made = open_folder(parent, name);
     if (!made)

@@ -1,5 +1,6 @@
 #include <bulkhead/platform/files.hpp>
 
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/file_error.hpp>
 #include <bulkhead/platform/regular_file.hpp>
 
@@ -146,7 +147,8 @@ result<void> create_directory(place const& target) {
   if (auto valid = check_entry_name(target.name); !valid)
     return valid;
   constexpr mode_t mode = S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
-  if (::mkdirat(target.parent.fd.get(), target.name.c_str(), mode) != 0)
+  if (is_refused(fault_point::disk_write) ||
+      ::mkdirat(target.parent.fd.get(), target.name.c_str(), mode) != 0)
     return file_error(errno);
   return {};
 }

@@ -15,6 +15,10 @@ bool is_unreaped_child(int pidfd) noexcept {
 
 } // namespace
 
+unique_fd open_pidfd(pid_t number) noexcept {
+  return above_standard_streams(unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, number, 0))});
+}
+
 bool send_signal(int pidfd, int number, unsigned flags) noexcept {
   return ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, flags) == 0;
 }

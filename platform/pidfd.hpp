@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/platform/exit_status.hpp>
+#include <bulkhead/platform/unique_fd.hpp>
 
 #include <csignal>
 #include <sys/types.h>
@@ -13,6 +14,10 @@ namespace bulkhead::platform {
 /// PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h, which Debian 12's headers don't have. Since Linux
 /// 6.9.
 inline constexpr unsigned to_process_group = 1u << 2;
+
+/// The process that has this number now; empty with errno where there is none. Whose number it was
+/// before is only known of a child that nobody has reaped, or by a look at its owner afterwards.
+unique_fd open_pidfd(pid_t number) noexcept;
 
 /// False with errno where it could not be sent.
 bool send_signal(int pidfd, int number, unsigned flags = 0) noexcept;

@@ -1,6 +1,7 @@
 #include <bulkhead/platform/process.hpp>
 
 #include <bulkhead/platform/errno_text.hpp>
+#include <bulkhead/platform/fault_point.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -188,6 +189,9 @@ int set_limits(pid_t pid, std::vector<resource_limit> const& limits) noexcept {
 /// posix_spawn reports one error number for all that happens in the child: this finds out what it
 /// was about.
 error diagnose(process_spec const& spec, std::string const& directory, int failed) {
+  if (failed == EAGAIN || failed == ENOMEM)
+    return refused("no process for " + spec.program.string() + ": " + errno_text(failed),
+                   "see whether a limit on processes or memory is reached");
   struct stat seen;
   if (::stat(directory.c_str(), &seen) != 0)
     return refused("the working directory " + directory + ": " + errno_text(errno),
@@ -265,8 +269,11 @@ result<child_process> spawn(process_spec const& spec) {
                                         : "/proc/" + std::to_string(::getpid()) + "/fd/" +
                                               std::to_string(spec.executable);
   pid_t pid = 0;
-  if (auto const failed = ::posix_spawn(&pid, file.c_str(), actions.get(), attributes.get(),
-                                        argv.get(), envp.get()))
+  auto const failed = is_refused(fault_point::spawn)
+                          ? errno
+                          : ::posix_spawn(&pid, file.c_str(), actions.get(), attributes.get(),
+                                          argv.get(), envp.get());
+  if (failed != 0)
     return diagnose(spec, directory, failed);
   // What the child has is closed here: its ends of the pipes, so that their end is seen, and with
   // them there is room for one more.

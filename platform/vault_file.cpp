@@ -1,6 +1,7 @@
 #include <bulkhead/platform/vault_file.hpp>
 
 #include <bulkhead/platform/errno_text.hpp>
+#include <bulkhead/platform/fault_point.hpp>
 
 #include <cerrno>
 #include <chrono>
@@ -65,7 +66,8 @@ result<unique_fd> open_own(int folder, std::string const& name, int flags,
 
 bool write_all(int file, std::span<unsigned char const> content) noexcept {
   while (!content.empty()) {
-    auto const written = ::write(file, content.data(), content.size());
+    auto const written =
+        is_refused(fault_point::disk_write) ? -1 : ::write(file, content.data(), content.size());
     if (written < 0 && errno != EINTR)
       return false;
     if (written > 0)
@@ -82,6 +84,8 @@ vault_file::vault_file(std::filesystem::path const& path, std::chrono::milliseco
     , patience_{patience} {}
 
 result<unique_fd> vault_file::open_folder() const {
+  if (is_refused(fault_point::disk_lookup))
+    return refused("folder can't be opened", errno);
   unique_fd folder{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   struct stat seen {};
   if (!folder || ::fstat(folder.get(), &seen) != 0)

@@ -1,5 +1,6 @@
 #include <bulkhead/platform/linux/launcher_birth.hpp>
 
+#include <bulkhead/platform/fault_point.hpp>
 #include <bulkhead/platform/linux/launch_plan.hpp>
 #include <bulkhead/platform/pidfd.hpp>
 
@@ -211,6 +212,12 @@ error failed_at(step where, int failed) {
   return to_error({.where = where, .number = failed, .which = 0, .said = {}});
 }
 
+/// The kernel has no room for a process: nothing of the sandbox's.
+error not_created(int failed) {
+  auto const as_step = failed_at(step::birth, failed);
+  return error{errc::spawn_failed, as_step.detail(), as_step.remedy()};
+}
+
 } // namespace
 
 bool has_birth_in_group() noexcept {
@@ -235,7 +242,9 @@ result<newborn> create_launcher(launcher_part part, std::span<placed_descriptor 
   long created = 0;
   {
     undisturbed const until_exec;
-    if (group >= 0) {
+    if (is_refused(fault_point::spawn)) {
+      created = -errno;
+    } else if (group >= 0) {
       created = clone_into(group, stack, order, pidfd);
     } else {
       created =
@@ -246,7 +255,7 @@ result<newborn> create_launcher(launcher_part part, std::span<placed_descriptor 
     }
   }
   if (created < 0)
-    return failed_at(step::birth, static_cast<int>(-created));
+    return not_created(static_cast<int>(-created));
   newborn child{static_cast<pid_t>(created), above_standard_streams(unique_fd{pidfd})};
   if (order.failed_at != step::none) {
     siginfo_t seen;

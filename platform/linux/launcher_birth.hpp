@@ -36,8 +36,8 @@ enum class launcher_part : std::uint8_t { stage_one, guard };
 /// above all numbers, closed on exec), of which launcher_file is the program, in its own session,
 /// all signals at their default and none blocked. `group` is the folder of a control group or -1.
 /// It does not copy the embedding program's memory, and returns when the launcher was executed or
-/// could not be. `fail_at` is for tests. Fails with sandbox_step_failed. May be called by any
-/// thread.
+/// could not be. `fail_at` is for tests. Fails with spawn_failed where the kernel refuses a
+/// process, else with sandbox_step_failed. May be called by any thread.
 result<newborn> create_launcher(launcher_part part, std::span<placed_descriptor const> descriptors,
                                 int group = -1, step fail_at = step::none);
 

@@ -107,8 +107,8 @@ struct sandboxed_process {
 /// is seen when nothing is left. No thread has to live on: a launch sees by its status socket when
 /// this program, or the child_process, is gone.
 ///
-/// Fails with spawn_failed for a spec that makes no sense or a descriptor that can't be had,
-/// sandbox_unavailable for a missing bubblewrap and sandbox_step_failed. May be called by any
+/// Fails with spawn_failed for a spec that makes no sense and a descriptor or process that can't be
+/// had, sandbox_unavailable for a missing bubblewrap and sandbox_step_failed. May be called by any
 /// thread; the guard's thread rule holds.
 result<sandboxed_process> start_sandboxed(sandbox_spec const& spec, launch_listener listener = {});
 

@@ -12,7 +12,6 @@ namespace attacks {
 
 /// An attack of the program's, or one of the extension's with ':' in its name.
 struct attack_row {
-  int claim; ///< of the list of attacks; 0: no attack, but what has to work
   std::string_view name;
   /// What comes of it in each containment: "through", or what stops it.
   std::string_view cells;
@@ -20,6 +19,8 @@ struct attack_row {
   /// Empty: it is not made there. "A|B": A where the backend is root, B where it is an ordinary
   /// user. At the end, '?' where the machine decides, and '*' where it decides what stops it.
   std::string_view in(containment which) const noexcept;
+  /// The number of the claim that it is on; 0: no attack, but what has to work.
+  int claim() const noexcept;
 };
 
 /// An attack of the extension's on its own resources, in a host of the strong tier.

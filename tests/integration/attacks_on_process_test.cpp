@@ -46,7 +46,7 @@ faults caught(std::function<faults()> const& work) {
 /// Compares all attacks that are made in one containment with the table.
 faults attack_all(containment which, disk::path const& set_user_id) {
   faults found;
-  attacked_ground ground{set_user_id};
+  attacked_ground ground{attackers(), set_user_id};
   attack_run run{which, ground};
   auto const is_tier = which >= containment::basic;
   auto const compare = [&](attack_row const& row, std::string const& outcome) {
@@ -126,7 +126,7 @@ struct two_hosts {
 
 faults attack_from_host() {
   faults found;
-  attacked_ground ground{{}};
+  attacked_ground ground{attackers(), {}};
   two_hosts hosts{[](bulkhead::host_policy&) {}};
   boost::json::object target{{"contained", true}, {"addon", "/usr/lib/none.node"}};
   for (auto const& [name, value] : ground.targets()) {

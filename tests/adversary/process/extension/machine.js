@@ -17,8 +17,9 @@ module.exports = {
   'write /proc/self/exe': () => openForWriting('/proc/self/exe'),
   'read the kernel log': () => fs.readFileSync('/dev/kmsg', { flag: fs.constants.O_NONBLOCK }),
   'open the terminal': () => fs.closeSync(fs.openSync('/dev/tty', 'r+')),
-  'inherit the environment': () => {
-    const found = Object.keys(process.env).filter(name => !allowed.has(name));
+  'inherit the environment': ({ environment = [] }) => {
+    const known = name => allowed.has(name) || environment.includes(name);
+    const found = Object.keys(process.env).filter(name => !known(name));
     stopIf(found.length === 0, 'none');
   },
   'read the environment of another': ({ victim }) => fs.readFileSync(`/proc/${victim}/environ`),

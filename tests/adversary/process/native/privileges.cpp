@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/tiocl.h>
@@ -101,8 +102,10 @@ outcome make_set_user_id(target const& what) {
 /// What may be used is not: descriptors 0 to 2 and the channel.
 outcome use_inherited_descriptor(target const& what) {
   constexpr int enough = 1024;
+  auto const* const channel = std::getenv("BULKHEAD_IPC_FD");
+  auto const own = channel == nullptr ? STDERR_FILENO : std::atoi(channel);
   for (int each = STDERR_FILENO + 1; each < enough; ++each)
-    if (each != what.number("terminal") && ::fcntl(each, F_GETFD) >= 0)
+    if (each != own && each != what.number("terminal") && ::fcntl(each, F_GETFD) >= 0)
       return got_through();
   return stopped_by("EBADF");
 }
