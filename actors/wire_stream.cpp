@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <tuple>
 #include <utility>
 
 namespace bulkhead {
@@ -73,6 +74,8 @@ bool wire_stream::read_once() {
   auto const got = platform::read_some(socket_.native_handle(), std::as_writable_bytes(room));
   switch (got.status) {
   case platform::io_status::would_block:
+    // What is held of a frame was moved to the scratch, and goes back.
+    std::ignore = decoder_.commit(0, [](std::string_view) { return true; });
     return false;
   case platform::io_status::closed:
   case platform::io_status::failed:

@@ -63,6 +63,12 @@ policy policy_of(std::vector<host_policy> hosts) {
   return what;
 }
 
+policy policy_from(std::filesystem::path const& file) {
+  auto what = load_policy(file);
+  what.state_dir.clear();
+  return what;
+}
+
 std::string policy_text(std::string_view hosts) {
   return "[defaults.sandbox]\nrequire = \"none\"\n" + std::string{hosts};
 }
@@ -146,6 +152,24 @@ bool harness::start() {
   });
 }
 
+std::future<payload> harness::request(std::string_view id, std::string type, json const& asked,
+                                      std::chrono::milliseconds within) {
+  auto done = std::make_shared<std::promise<payload>>();
+  auto ended = done->get_future();
+  host(id).async_request(
+      std::move(type), asked, within,
+      [done, count = tally_.one(), first = true](std::exception_ptr failed, payload reply) mutable {
+        count(failed);
+        if (!std::exchange(first, false))
+          return; // the tally tells
+        if (failed)
+          done->set_exception(std::move(failed));
+        else
+          done->set_value(std::move(reply));
+      });
+  return ended;
+}
+
 result<payload> harness::call(std::string type, json const& asked,
                               std::chrono::milliseconds within) {
   return call_host(runtime_->active_policy()->hosts.front().id, std::move(type), asked, within);
@@ -153,21 +177,30 @@ result<payload> harness::call(std::string type, json const& asked,
 
 result<payload> harness::call_host(std::string_view id, std::string type, json const& asked,
                                    std::chrono::milliseconds within) {
-  return outcome(host(id).async_request(std::move(type), asked, within, boost::asio::use_future),
-                 within + patience);
+  return outcome(request(id, std::move(type), asked, within), within + patience);
+}
+
+bool harness::every_request_ended_once(std::chrono::milliseconds within) {
+  return tally_.wait(within) && tally_.started() != 0 && tally_.each_ended_once();
 }
 
 bool harness::wait_for(std::string_view id, host_state state, std::chrono::milliseconds within) {
+  return wait_for(id, state, after_restarts{0}, within);
+}
+
+bool harness::wait_for(std::string_view id, host_state state, after_restarts restarts,
+                       std::chrono::milliseconds within) {
   // By its events, so that whoever looks at them afterwards finds them all.
-  auto const present = [&] {
-    auto last = host_state::Stopped;
+  auto const is_so = [&] {
+    host_event stopped;
+    auto const* last = &stopped;
     for (auto const& event : record_->events)
       if (event.host == id && event.kind == host_event_kind::state_changed)
-        last = event.to;
-    return last;
+        last = &event;
+    return last->to == state && last->restarts >= restarts.count;
   };
   std::unique_lock lock{record_->mutex};
-  return record_->changed.wait_for(lock, within, [&] { return present() == state; });
+  return record_->changed.wait_for(lock, within, is_so);
 }
 
 std::optional<host_event>

@@ -7,5 +7,6 @@
 #include <bulkhead/harness/faults.hpp>
 #include <bulkhead/harness/harness.hpp>
 #include <bulkhead/harness/outcome.hpp>
+#include <bulkhead/harness/scripted_host.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/harness/virtual_clock.hpp>

@@ -1,3 +1,4 @@
+#include "shared/run_until.hpp"
 #include <bulkhead/actors/loop.hpp>
 #include <bulkhead/actors/wire_stream.hpp>
 #include <bulkhead/harness/catch2.hpp>
@@ -47,7 +48,7 @@ struct heard_stream final : wire_stream::listener {
 
   boost::asio::io_context context{1};
   loop on{context};
-  std::vector<char> scratch = std::vector<char>(4096);
+  std::vector<char> scratch = std::vector<char>(16 << 10);
   platform::socket_pair sockets;
   std::shared_ptr<wire_stream> stream;
   std::vector<std::string> types;
@@ -84,5 +85,21 @@ TEST_CASE("a stream without an unfinished frame may be silent for as long as it 
   host.send(frame_of("whole"));
   host.run_for(50ms);
   CHECK(host.types == std::vector<std::string>{"whole"});
+  CHECK_FALSE(host.breach);
+}
+
+TEST_CASE("a frame goes on after a read that filled all there was room for") {
+  heard_stream host{10s};
+  std::string stream;
+  std::size_t frames = 0;
+  for (; stream.size() <= host.scratch.size(); ++frames)
+    stream += frame_of("type");
+  auto const first = std::string_view{stream}.substr(0, host.scratch.size());
+  REQUIRE(stream.size() - first.size() > 4); // so that the last one's prefix is in the first read
+  host.send(first);
+  CHECK(testing::run_until(host.context, [&] { return host.types.size() == frames - 1; }));
+  host.send(std::string_view{stream}.substr(first.size()));
+  CHECK(
+      testing::run_until(host.context, [&] { return host.types.size() == frames || host.breach; }));
   CHECK_FALSE(host.breach);
 }

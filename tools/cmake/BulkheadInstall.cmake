@@ -21,7 +21,8 @@ install(FILES platform/node/bulkhead.d.ts DESTINATION "${CMAKE_INSTALL_DATADIR}/
 set(installed_targets bulkhead)
 if(TARGET bulkhead_testing)
   list(APPEND installed_targets bulkhead_testing)
-  install(DIRECTORY tests/harness DESTINATION "${header_dir}" FILES_MATCHING PATTERN "*.hpp")
+  install(DIRECTORY tests/harness DESTINATION "${header_dir}" FILES_MATCHING PATTERN "*.hpp"
+          PATTERN "scripted" EXCLUDE PATTERN "program" EXCLUDE PATTERN "example" EXCLUDE)
   # The attackers, for embedders who try them against their own policy.
   install(DIRECTORY tests/adversary/ DESTINATION "${CMAKE_INSTALL_DATADIR}/bulkhead/adversary"
           PATTERN "native" EXCLUDE PATTERN "CMakeLists.txt" EXCLUDE)

@@ -1,0 +1,3 @@
+exports.activate = context => {
+  context.commands.register('format', async ([text]) => text.trim().replace(/\s+/g, ' '));
+};
