@@ -429,9 +429,9 @@ std::optional<std::chrono::milliseconds> decide_restart(supervisor_ptr self, pro
   }
   auto const wait = self->state.budget->on_failure(clock::now());
   if (!wait) {
-    end.detail = fmt::format("restart budget spent: {} restarts in {}; the last end: {}",
-                             rules.max_restarts, units::time_text(rules.window),
-                             end.detail + last_words(self));
+    end.detail =
+        fmt::format("restart budget spent: {} restarts in {}; the last end: {}", rules.max_restarts,
+                    units::time_text(rules.window), end.detail + last_words(self));
     end.why = reason::restart_budget_spent;
   }
   return wait;

@@ -146,8 +146,9 @@ TEST_CASE("a spent restart budget is a crash, and refuses the requests that wait
   REQUIRE(crashed);
   CHECK(crashed->why == reason::restart_budget_spent);
   CHECK(crashed->restarts == 2);
-  CHECK(crashed->detail == "restart budget spent: 2 restarts in 5min; the last end: exit code 3; its "
-                           "last words: no licence key | no licence key | no licence key");
+  CHECK(crashed->detail ==
+        "restart budget spent: 2 restarts in 5min; the last end: exit code 3; its "
+        "last words: no licence key | no licence key | no licence key");
   CHECK(run.path_of("raw") == "Stopped Starting Unhealthy Restarting Starting Unhealthy Restarting "
                               "Starting Unhealthy Crashed");
 

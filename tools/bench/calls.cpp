@@ -1,6 +1,6 @@
 // What a call to an extension costs through Bulkhead, every check included, against the client that
-// one would write in an afternoon (floor_client.hpp), both with the same Node process and extension.
-// The two take turns, round by round; a ratio is taken within a round.
+// one would write in an afternoon (floor_client.hpp), both with the same Node process and
+// extension. The two take turns, round by round; a ratio is taken within a round.
 //
 //   taskset -c 0 build/release/bin/bench_calls --case latency
 //   build/release/bin/bench_calls [--rounds N] [--json]
@@ -245,8 +245,8 @@ int main(int argc, char** argv) {
   namespace options = boost::program_options;
   try {
     options::options_description known{"bench_calls: calls through Bulkhead against a bare client"};
-    known.add_options()("help", "this text")(
-        "rounds", options::value<int>()->default_value(7), "how often the two take turns")(
+    known.add_options()("help", "this text")("rounds", options::value<int>()->default_value(7),
+                                             "how often the two take turns")(
         "case", options::value<std::string>()->default_value(""),
         "only this one: latency, \"64 in flight\", \"1024 in flight\" or \"4 KiB\"")(
         "json", "every round, for machines");

@@ -7,6 +7,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -95,8 +96,8 @@ struct floor_client::connection : std::enable_shared_from_this<connection> {
         co_return;
       std::size_t at = 0;
       while (held - at >= prefix) {
-        auto const size = boost::endian::load_big_u32(
-            reinterpret_cast<unsigned char const*>(buffer.data() + at));
+        auto const size =
+            boost::endian::load_big_u32(reinterpret_cast<unsigned char const*>(buffer.data() + at));
         if (held - at < prefix + size) {
           if (buffer.size() < prefix + size)
             buffer.resize(prefix + size);

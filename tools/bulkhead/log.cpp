@@ -2,7 +2,7 @@
 
 #include "output/terminal.hpp"
 
-#include <bulkhead/log_format.hpp>
+#include <bulkhead/actors/log_format.hpp>
 
 #include <mutex>
 #include <spdlog/logger.h>
