@@ -4,6 +4,7 @@
 #include <bulkhead/actors/loop_clock.hpp>
 #include <bulkhead/actors/loop_scheduler.hpp>
 #include <bulkhead/actors/run_queue.hpp>
+#include <bulkhead/actors/spawning_scope.hpp>
 
 #include <atomic>
 #include <boost/asio/post.hpp>
@@ -41,6 +42,7 @@ loop::loop(boost::asio::io_context& given, configuration const& configure)
   config_.module_factories.emplace_back([this](caf::actor_system& system) {
     return std::make_unique<detail::loop_scheduler>(system, queue_, clock_).release();
   });
+  spawning_scope const spawning; // CAF's own actors
   system_ = std::make_unique<caf::actor_system>(config_);
   // stop() ends all actors; waiting for one that was never run would take forever.
   system_->await_actors_before_shutdown(false);

@@ -1,5 +1,7 @@
 #include <bulkhead/actors/run_queue.hpp>
 
+#include <bulkhead/actors/spawning_scope.hpp>
+
 #include <boost/asio/post.hpp>
 #include <boost/scope_exit.hpp>
 #include <caf/actor_cast.hpp>
@@ -78,6 +80,7 @@ bool run_queue::is_left_to_this_thread() {
 
 void run_queue::terminate_actors() {
   assert(!in_turn_ && "an actor can't stop the loop that runs it");
+  spawning_scope const last_spawned; // by actors, here, at any time before
   phase_ = phase::terminating;
   for (auto round = 0; round != termination_rounds; ++round) {
     auto const reason = round == 0 ? caf::exit_reason::user_shutdown : caf::exit_reason::kill;

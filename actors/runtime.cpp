@@ -1,6 +1,7 @@
 #include <bulkhead/actors/runtime.hpp>
 
 #include <bulkhead/actors/runtime_core.hpp>
+#include <bulkhead/actors/spawning_scope.hpp>
 #include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/messages/traceparent.hpp>
 
@@ -21,11 +22,32 @@ void on_loop(std::shared_ptr<runtime_core> const& core, Function what) {
   boost::asio::dispatch(core->on->context(), std::move(what));
 }
 
+/// Completes also where whoever was to complete it went down with the runtime: with
+/// runtime_stopped.
+template <class T>
+completion<T> or_stopped(completion<T> done) {
+  struct completed_once {
+    explicit completed_once(completion<T> wanted)
+        : done{std::move(wanted)} {}
+    completed_once(completed_once&&) = delete;
+    ~completed_once() { (*this)(error{errc::runtime_stopped}); }
+    void operator()(result<T> ended) {
+      if (auto const pending = std::exchange(done, nullptr))
+        pending(std::move(ended));
+    }
+    completion<T> done;
+  };
+  return [once = std::make_shared<completed_once>(std::move(done))](result<T> ended) {
+    (*once)(std::move(ended));
+  };
+}
+
 /// Asks an actor from outside of the actor system and completes with its answer.
 template <class T, class Actor, class Message>
 void ask_and_complete(std::shared_ptr<runtime_core> const& core, Actor const& actor,
-                      Message message, completion<T> done) {
-  on_loop(core, [=] {
+                      Message message, completion<T> wanted) {
+  on_loop(core, [=, done = or_stopped(std::move(wanted))] {
+    spawning_scope const spawning;
     core->on->system().spawn([=](caf::event_based_actor* self) {
       auto const failed = [=](caf::error& why) { done(to_error(why)); };
       if constexpr (std::is_void_v<T>)
@@ -193,7 +215,7 @@ void runtime::update_policy(policy changed, completion<std::vector<policy_change
                              [done = std::move(done), why = rules.error()] { done(why); });
   auto next = std::make_shared<policy const>(std::move(changed));
   on_loop(core_, [core = core_, rules = std::move(*rules), next = std::move(next),
-                  done = std::move(done)]() mutable {
+                  done = or_stopped(std::move(done))]() mutable {
     core->update(std::move(next), std::move(rules), std::move(done));
   });
 }

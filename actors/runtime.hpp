@@ -39,6 +39,7 @@ struct runtime_options {
 /// runtime is. All members may be called from any thread. A name that the policy does not have
 /// gives a handle whose calls end in errc::unknown_host.
 ///
+/// Whatever was asked completes: with errc::runtime_stopped at the latest when the runtime goes.
 /// Completion handlers have the signature void(std::exception_ptr, T); with boost::asio::use_future
 /// and use_awaitable a failure is thrown as bulkhead::error, in a callback error_from() turns it
 /// into one. A handler without an executor of its own runs on the loop's thread.
@@ -156,7 +157,8 @@ private:
 ///
 /// The loop that drives everything is the runtime's own thread, or an io_context of the backend
 /// that one thread runs. Members may be called from any thread; handlers run on the loop's thread
-/// and must not block it.
+/// and must not block it. What is under way when the destructor runs completes with
+/// errc::runtime_stopped.
 class runtime {
 public:
   /// With a loop of its own. Throws bulkhead::error where the state directory can't be used, a

@@ -13,6 +13,7 @@
 #include <bulkhead/actors/resource_monitor.hpp>
 #include <bulkhead/actors/runtime_supervisor.hpp>
 #include <bulkhead/actors/secret_store.hpp>
+#include <bulkhead/actors/spawning_scope.hpp>
 #include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/embedded_file.hpp>
 #include <bulkhead/platform/ownership.hpp>
@@ -153,6 +154,7 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
     , servants{spawn_servants(*on, what, place, *containment, log,
                               [this](usage_report const& report) { publish_usage(report); })}
     , typed{on->system(), actor} {
+  spawning_scope const spawning;
   active_ = std::make_shared<policy const>(what);
   serve(router, servants);
   for (auto const& group : what.groups)
@@ -261,6 +263,7 @@ void runtime_core::update(std::shared_ptr<policy const> changed, access_rules_pt
     records.push_back(record_of(change));
   caf::anon_send(servants.audit, record_atom::value, std::move(records));
   caf::anon_send(servants.limiter, rules_atom::value, rules);
+  spawning_scope const spawning;
   on->system().spawn([this_guard = servants.guard, rules = std::move(rules),
                       changes = std::move(changes),
                       done = std::move(done)](caf::event_based_actor* self) {

@@ -17,7 +17,8 @@ constexpr edge edges[] = {
     {Stopped, Starting}, // start()
     {Starting, Running}, // spawned and ready before the start deadline
     {Starting,
-     Unhealthy}, // the process ended before or just after ready, or did not say ready in time
+     Unhealthy}, // the process ended before or just after ready, did not say ready in time, was
+                 // refused for the moment, or is to start with its group
     {Starting, Crashed},     // it could not be started at all
     {Running, Unhealthy},    // exited, hung past its limit, or broke the protocol
     {Unhealthy, Restarting}, // restart budget left

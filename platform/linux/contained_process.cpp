@@ -43,6 +43,15 @@ pid_t number_of(unique_fd const& process) noexcept {
   return std::max(number, 0);
 }
 
+/// Waits for a process that has become this one's child: where this is process 1, as in a
+/// container, or a subreaper, that is what happens to those whose parent was killed before them. No
+/// error where it has not.
+void reap_adopted(unique_fd const& process) noexcept {
+  siginfo_t seen;
+  if (process)
+    wait_by_descriptor(process.get(), WEXITED | WNOHANG, seen);
+}
+
 } // namespace
 
 contained_process::contained_process(parts started, std::shared_ptr<launch_report> report,
@@ -61,6 +70,8 @@ std::optional<exit_status> contained_process::collect() noexcept {
     return std::nullopt;
   siginfo_t seen;
   auto const failed = wait_by_descriptor(parts_.outer.get(), WEXITED | WNOHANG, seen);
+  reap_adopted(first_);
+  reap_adopted(program_);
   return settle(*report_, failed == 0 ? status_from(seen) : exit_status{}, killed_, read_said());
 }
 

@@ -18,16 +18,16 @@ using namespace std::chrono_literals;
 /// Hands every line to a function.
 class line_sink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
-  explicit line_sink(std::function<void(std::string)> keep)
+  explicit line_sink(std::function<void(spdlog::level::level_enum, std::string)> keep)
       : keep_{std::move(keep)} {}
 
 private:
   void sink_it_(spdlog::details::log_msg const& message) override {
-    keep_(std::string{message.payload.data(), message.payload.size()});
+    keep_(message.level, std::string{message.payload.data(), message.payload.size()});
   }
   void flush_() override {}
 
-  std::function<void(std::string)> keep_;
+  std::function<void(spdlog::level::level_enum, std::string)> keep_;
 };
 
 host_policy quick_host(std::string id) {
@@ -78,6 +78,7 @@ struct harness::record {
   std::condition_variable changed;
   std::vector<host_event> events;
   std::vector<std::string> lines;
+  std::vector<std::string> critical_lines;
 
   template <class T>
   void keep(std::vector<T>& where, T what) {
@@ -108,7 +109,9 @@ harness::harness(boost::asio::io_context* loop, policy what)
     what.state_dir = directory_.path() / "state";
   runtime_options options;
   options.logger = std::make_shared<spdlog::logger>(
-      "bulkhead", std::make_shared<line_sink>([kept = record_](std::string line) {
+      "bulkhead", std::make_shared<line_sink>([kept = record_](auto level, std::string line) {
+        if (level == spdlog::level::critical)
+          kept->keep(kept->critical_lines, line);
         kept->keep(kept->lines, std::move(line));
       }));
   options.logger->set_level(spdlog::level::debug);
@@ -230,6 +233,11 @@ std::optional<std::string> harness::wait_for_log(std::string_view text,
                                                  std::chrono::milliseconds within) {
   return record_->wait(record_->lines, within,
                        [&](std::string const& line) { return line.find(text) != line.npos; });
+}
+
+std::vector<std::string> harness::critical_lines() const {
+  std::lock_guard const lock{record_->mutex};
+  return record_->critical_lines;
 }
 
 std::string harness::path_of(std::string_view id) const {

@@ -98,6 +98,8 @@ public:
   /// Waits until a line of the log contains `text`; nothing if none did in time.
   std::optional<std::string> wait_for_log(std::string_view text,
                                           std::chrono::milliseconds within = patience);
+  /// The lines of the log that say that something is not as it should ever be.
+  std::vector<std::string> critical_lines() const;
   /// The states that the host went through: "Stopped Starting Running".
   std::string path_of(std::string_view id) const;
   /// Each transition was one of the life cycle's, and began where the one before ended.

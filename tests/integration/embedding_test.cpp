@@ -150,6 +150,32 @@ TEST_CASE("a runtime on a loop that never ran can be destroyed") {
   CHECK(tally.succeeded() == 0);
 }
 
+TEST_CASE("a runtime can be destroyed while another thread goes on running the backend's loop") {
+  boost::asio::io_context loop;
+  auto work = boost::asio::make_work_guard(loop);
+  std::thread backend{[&] { loop.run(); }};
+  {
+    harness run{loop, only(serving_host())};
+    CHECK(test_hosts::start(run.host()));
+  }
+  work.reset();
+  backend.join();
+}
+
+TEST_CASE("starts, stops and shutdowns that are open when the runtime is destroyed end") {
+  call_tally tally;
+  harness run{only(raw_host({"ignore-term", "pause"}))};
+  run.host().async_start(tally.one());
+  REQUIRE(run.wait_for_entry("raw", host_state::Starting));
+  run.host().async_start(tally.one());
+  run.host().async_stop(tally.one());
+  run->async_shutdown(tally.one());
+  run.destroy();
+  CHECK(tally.wait(0ms));
+  CHECK(tally.each_ended_once());
+  CHECK(tally.succeeded() == 0);
+}
+
 TEST_CASE("requests that are open when the runtime is destroyed end") {
   call_tally tally;
   harness run{only(serving_host())};

@@ -228,6 +228,21 @@ TEST_CASE("a loop on a given io_context ends its actors") {
     CHECK(ends == 1);
     runner.join(); // without the loop run() has no more to do
   }
+  SECTION("where another thread that lives on has spawned its actors") {
+    auto work = asio::make_work_guard(context);
+    std::thread runner{[&] { context.run(); }};
+    {
+      loop one{context};
+      std::promise<void> spawned;
+      asio::post(context, [&] {
+        one.system().spawn(counting, &ends);
+        spawned.set_value();
+      });
+      spawned.get_future().wait();
+    }
+    work.reset();
+    runner.join();
+  }
   SECTION("where it is destroyed by a completion handler") {
     auto one = std::make_unique<loop>(context);
     one->system().spawn(counting, &ends);

@@ -160,16 +160,42 @@ def serve_one(request):
     elif kind == "stop-reading":
         answer("-response", {})
         pause("")
+    elif kind == "ask-often":  # {count, type, payload}; serve() drops the answers
+        outgoing.sendall(b"".join(
+            raw(f"o{i}", payload["type"], payload["payload"]) for i in range(payload["count"])))
+        answer("-response", {})
+    elif kind == "garbage":
+        outgoing.sendall(framed(b"{]"))
+    elif kind == "reply-unknown":
+        reply_unknown(payload)
+    elif kind == "orphan":
+        answer("-response", {})
+        leave_orphan(payload)
+    elif kind == "close":
+        close("")
+        pause("")
     else:
         answer("-response", payload)
 
 
 def serve(_):
     while True:
-        serve_one(read(incoming))
+        message = read(incoming)
+        if not message["type"].endswith(("-response", "-error")):
+            serve_one(message)
 
 
 # ---- how it goes ----
+
+def leave_orphan(seconds):
+    """A process of the same group that has all our descriptors, and a parent that has ended."""
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            time.sleep(seconds)
+        os._exit(0)
+    os.waitpid(child, 0)
+
 
 def pause(_):
     while True:
