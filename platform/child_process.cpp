@@ -38,7 +38,7 @@ public:
     if (failed == 0 && seen.si_pid == 0)
       return std::nullopt;
     kill_tree();
-    auto const status = failed == 0 ? status_from(seen) : exit_status{};
+    auto const status = failed == 0 ? status_from(seen) : status_of_reaped(descriptor_.get());
     wait_by_descriptor(descriptor_.get(), WEXITED | WNOHANG, seen);
     return status;
   }

@@ -1,12 +1,24 @@
 #include <bulkhead/platform/pidfd.hpp>
 
 #include <cerrno>
+#include <cstdint>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace bulkhead::platform {
 namespace {
+
+/// struct pidfd_info of linux/pidfd.h in its first form, which Debian 12's headers don't have.
+struct process_facts {
+  std::uint64_t mask;
+  std::uint64_t cgroup;
+  std::uint32_t numbers_and_owners[11];
+  std::int32_t exit_code; ///< as wait(2) has it
+};
+constexpr std::uint64_t with_exit = 1u << 3;                        // PIDFD_INFO_EXIT
+constexpr unsigned long get_facts = _IOWR(0xFF, 11, process_facts); // PIDFD_GET_INFO
 
 bool is_unreaped_child(int pidfd) noexcept {
   siginfo_t seen;
@@ -52,6 +64,17 @@ exit_status status_from(siginfo_t const& seen) noexcept {
   default:
     return {};
   }
+}
+
+exit_status status_of_reaped(int pidfd) noexcept {
+  process_facts facts{};
+  facts.mask = with_exit;
+  if (::ioctl(pidfd, get_facts, &facts) != 0 || (facts.mask & with_exit) == 0)
+    return {};
+  auto const code = facts.exit_code;
+  if (WIFSIGNALED(code))
+    return {exit_kind::signaled, WTERMSIG(code), WCOREDUMP(code) != 0};
+  return {exit_kind::exited, WEXITSTATUS(code), false};
 }
 
 } // namespace bulkhead::platform

@@ -31,4 +31,8 @@ void kill_group(int pidfd, pid_t leader) noexcept;
 /// What waitid() said of a process that ended.
 exit_status status_from(siginfo_t const& seen) noexcept;
 
+/// How a process ended that the kernel has reaped by itself, as it does where the embedding program
+/// ignores SIGCHLD. Unknown before Linux 6.15, which is the first to tell.
+exit_status status_of_reaped(int pidfd) noexcept;
+
 } // namespace bulkhead::platform

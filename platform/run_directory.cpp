@@ -1,6 +1,7 @@
 #include <bulkhead/platform/run_directory.hpp>
 
 #include <bulkhead/platform/errno_text.hpp>
+#include <bulkhead/platform/standard_streams.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -181,6 +182,7 @@ result<unique_fd> open_host_folder(fs::path const& path) {
 }
 
 result<run_directory> run_directory::create(fs::path const& state_dir, std::string_view name) {
+  occupy_standard_streams(); // it opens the first descriptors of a runtime
   std::error_code failed;
   auto const absolute = fs::absolute(state_dir, failed).lexically_normal();
   if (failed)

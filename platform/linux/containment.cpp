@@ -4,6 +4,7 @@
 #include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/linux/cgroup_tree.hpp>
 #include <bulkhead/platform/linux/elf_dependencies.hpp>
+#include <bulkhead/platform/linux/grouped_process.hpp>
 #include <bulkhead/platform/linux/host_guard.hpp>
 #include <bulkhead/platform/linux/host_probe.hpp>
 #include <bulkhead/platform/linux/kernel_probes.hpp>
@@ -20,6 +21,7 @@
 #include <mutex>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
@@ -353,6 +355,9 @@ public:
   }
   std::optional<error> failure() const override { return std::nullopt; }
 
+  /// Its pidfd; empty where it had ended before one could be had.
+  unique_fd const& descriptor() const noexcept { return *descriptor_; }
+
 private:
   pid_t pid_;
   std::shared_ptr<unique_fd const> descriptor_;
@@ -378,8 +383,12 @@ public:
         return pinned.error();
       start->program.emplace(std::move(*opened));
     }
-    if (!contained)
+    if (!contained) {
+      // Where there can be none, only its process group ends with it.
+      if (auto made = make_group(start->asked.host, {}))
+        start->group = std::make_shared<cgroup>(std::move(*made));
       return start;
+    }
     for (auto const step : {&linux_containment::choose_tier, &linux_containment::choose_user,
                             &linux_containment::put_together, &linux_containment::bound})
       if (auto const done = (this->*step)(*start); !done)
@@ -413,15 +422,33 @@ public:
   }
 
 private:
-  static result<started> start_plain(prepared_start const& what, process_spec spec) {
+  result<started> start_plain(prepared_start const& what, process_spec spec) {
+    if (auto const guarded = start_guard(); !guarded)
+      return guarded.error();
     if (what.program && !what.program->script)
       spec.executable = what.program->executable.fd();
     spec.limits = limits_of(what.asked.bounds);
     auto created = spawn(spec);
     if (!created)
       return created.error();
-    auto const pid = created->pid();
-    return started{std::move(*created), std::make_shared<plain_host>(pid)};
+    auto host = std::make_shared<plain_host>(created->pid());
+    // It is not where the embedding program ignores SIGCHLD, and it has ended already.
+    siginfo_t seen;
+    auto const is_ours =
+        host->descriptor() &&
+        wait_by_descriptor(host->descriptor().get(), WEXITED | WNOHANG | WNOWAIT, seen) == 0;
+    if (!is_ours)
+      return started{std::move(*created), std::move(host)};
+    if (auto const watched = guard_->watch(created->pid(), host->descriptor().get()); !watched)
+      return watched.error();
+    if (!what.group)
+      return started{std::move(*created), std::move(host)};
+    auto output = created->take_output();
+    auto errors = created->take_errors();
+    auto whole = std::make_unique<grouped_process>(
+        std::move(*created), duplicate(host->descriptor().get(), STDERR_FILENO + 1), what.group);
+    return started{child_process{std::move(whole), std::move(output), std::move(errors)},
+                   std::move(host)};
   }
 
   result<void> choose_tier(prepared_start& start) {
@@ -490,21 +517,13 @@ private:
   result<void> bound(prepared_start& start) {
     auto const& bounds = start.asked.bounds;
     std::vector<layer> held;
-    std::string none = "no control group could be made for this host";
-    {
-      std::lock_guard const lock{mutex_};
-      if (!groups_)
-        groups_.emplace(cgroup_tree::create(chosen_.runtime));
-      if (*groups_) {
-        auto made = (*groups_)->create_group(start.asked.host,
-                                             {bounds.memory, bounds.processes, bounds.cpu_percent});
-        if (made) {
-          start.group = std::make_shared<cgroup>(std::move(*made));
-          held = start.group->limits();
-        }
-      } else {
-        none = groups_->error().detail();
-      }
+    std::string none;
+    auto made = make_group(start.asked.host, {bounds.memory, bounds.processes, bounds.cpu_percent});
+    if (made) {
+      start.group = std::make_shared<cgroup>(std::move(*made));
+      held = start.group->limits();
+    } else {
+      none = made.error().detail();
     }
     add_limits(start, held, none);
     if (start.group) {
@@ -520,6 +539,15 @@ private:
             std::string{cgroup_tree::remedy()} +
                 (each.name == "cpu" ? "; or write  limits.cpu_percent = 0  to go without it" : "")};
     return {};
+  }
+
+  result<cgroup> make_group(std::string const& host, cgroup_limits const& limits) {
+    std::lock_guard const lock{mutex_};
+    if (!groups_)
+      groups_.emplace(cgroup_tree::create(chosen_.runtime));
+    if (!*groups_)
+      return groups_->error();
+    return (*groups_)->create_group(host, limits);
   }
 
   static std::string limit_key(std::string_view of) {

@@ -333,12 +333,15 @@ TEST_CASE("exits are seen when the embedding program ignores SIGCHLD", "[process
   {
     watched run{shell("exit 3")};
     CHECK(run.finish());
-    CHECK(run.status == exit_status{});
+    // Since Linux 6.15 the kernel tells how, where it is asked in time.
+    exit_status const unknown;
+    CHECK((run.status == unknown || run.status == exit_status{exit_kind::exited, 3, false}));
     CHECK_FALSE(run.process->signal(SIGTERM));
     watched killed{command("/bin/sleep", {"1000"})};
     killed.process->kill_tree();
     CHECK(killed.finish());
-    CHECK(killed.status == exit_status{});
+    CHECK((killed.status == unknown ||
+           killed.status == exit_status{exit_kind::signaled, SIGKILL, false}));
     // And the destructor does not wait for an exit status that never comes.
     auto const begun = clock_type::now();
     CHECK(spawn(command("/bin/sleep", {"1000"})).has_value());

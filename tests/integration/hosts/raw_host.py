@@ -90,6 +90,21 @@ def flood(count):
     say("flood", json.dumps({code: codes.count(code) for code in set(codes)}))
 
 
+def send(count):
+    """So many requests whose answers it does not read."""
+    outgoing.sendall(b"".join(raw(f"s{i}", "work", i) for i in range(int(count))))
+
+
+def notify(count):
+    """So many that nobody answers."""
+    outgoing.sendall(b"".join(raw("", "work", i) for i in range(int(count))))
+
+
+def notify_without_end(_):
+    while True:
+        notify(100)
+
+
 def ask(text):
     """A request `type payload`; prints its answers up to the last."""
     message_type, _, payload = text.partition(" ")
@@ -202,6 +217,38 @@ def pause(_):
         signal.pause()
 
 
+def zombies(count):
+    for _ in range(int(count)):
+        if os.fork() == 0:
+            os._exit(0)
+
+
+def spin(_):
+    while True:
+        pass
+
+
+def on_term(text):
+    """Says so and goes on."""
+    # Not by print, which the signal may interrupt.
+    signal.signal(signal.SIGTERM, lambda *_: os.write(1, (text + "\n").encode()))
+
+
+def daemon(_):
+    """A process of a session of its own, whose parent is gone, with all that this one has open."""
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(each, signal.SIG_IGN)
+            os.write(tell, str(os.getpid()).encode())
+            pause("")
+        os._exit(0)
+    os.wait()
+    say("daemon", os.read(told, 32).decode())
+
+
 def shutdown_write(_):
     for channel in {incoming, outgoing}:
         channel.shutdown(socket.SHUT_WR)
@@ -223,6 +270,9 @@ STEPS = {
     "announce": announce,
     "descriptor": descriptor,
     "flood": flood,
+    "send": send,
+    "notify": notify,
+    "notify-without-end": notify_without_end,
     "ask": ask,
     "take": take,
     "reply": reply,
@@ -231,6 +281,11 @@ STEPS = {
     "reply-unknown": reply_unknown,
     "serve": serve,
     "pause": pause,
+    "spin": spin,
+    "zombies": zombies,
+    "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
+    "on-term": on_term,
+    "daemon": daemon,
     "shutdown-write": shutdown_write,
     "close": close,
     "ignore-term": lambda _: signal.signal(signal.SIGTERM, signal.SIG_IGN),

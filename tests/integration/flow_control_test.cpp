@@ -1,0 +1,158 @@
+// A host that is slower than its backend, or faster: neither makes the backend hold more than a
+// bound.
+
+#include "test_hosts.hpp"
+
+#include <bulkhead/config/defaults.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fstream>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+// Of <sanitizer/allocator_interface.h>, which Debian's g++ does not bring.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
+#endif
+
+using namespace bulkhead;
+using namespace bulkhead::testing;
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using test_hosts::raw_host;
+using test_hosts::serving_host;
+
+namespace {
+
+constexpr std::size_t mebibyte = 1u << 20;
+/// What may be held for one host: what waits to be sent, the same once more while its buffer grows,
+/// and what is being read and written.
+constexpr std::size_t held_bound = 4 * defaults::outbound_high_water;
+
+/// In bytes. AddressSanitizer keeps what was freed, so that what is resident says nothing there.
+std::size_t held_bytes() {
+#ifdef __SANITIZE_ADDRESS__
+  return ::__sanitizer_get_current_allocated_bytes();
+#else
+  std::ifstream in{"/proc/self/statm"};
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  in >> total >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+#endif
+}
+
+/// The first host beside one that does nothing wrong; "work" is a request that it may make.
+policy beside_another(host_policy host) {
+  host.permissions.insert(permission::commands_execute);
+  host.rate_limit = {1'000'000, 1'000'000, {}};
+  host.stop.term_timeout = 100ms;
+  auto what = policy_of({std::move(host), serving_host("other")});
+  what.requests.emplace("work", permission::commands_execute);
+  return what;
+}
+
+/// Whether the other host goes on being served.
+bool other_is_served(harness& run) {
+  for (auto i = 0; i < 100; ++i)
+    if (!run.call_host("other", "echo", json(i)))
+      return false;
+  return true;
+}
+
+/// How many calls of a handler are open, and the most that ever were.
+struct open_count {
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  std::atomic<int> in_all = 0;
+
+  void enter() {
+    ++in_all;
+    most = std::max<int>(most, ++now);
+  }
+};
+
+} // namespace
+
+TEST_CASE("a host that stops reading holds a bounded queue, and gets all of it once it reads") {
+  temporary_directory place;
+  auto const fifo = place.path() / "read-again";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  harness run{beside_another(raw_host({"ready", "wait-for-writer:" + fifo.string(), "serve"}))};
+  REQUIRE(run.start());
+  constexpr std::size_t many = 200;
+  json const large(std::string(mebibyte, 'x'));
+  call_tally tally;
+  auto const before = held_bytes();
+  for (std::size_t i = 0; i < many; ++i)
+    run.host().async_request("echo", large, patience, tally.one());
+  auto const refused = run.call("echo");
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == errc::overloaded);
+  CHECK(held_bytes() < before + held_bound);
+  CHECK(other_is_served(run));
+  auto const overloaded = tally.failures()[errc::overloaded];
+  CHECK(overloaded >= many - 2 * defaults::outbound_high_water / mebibyte);
+  CHECK(overloaded < many);
+
+  std::ofstream{fifo}; // its reader goes on
+  REQUIRE(tally.wait(patience));
+  CHECK(tally.each_ended_once());
+  CHECK(tally.succeeded() == many - overloaded);
+  CHECK(run.call("echo"));
+  CHECK(run.host("raw").status().restarts == 0);
+}
+
+TEST_CASE("a slow handler has no more than the cap of a host's requests to hold") {
+  constexpr int cap = 8;
+  constexpr int many = 50'000;
+  auto host = raw_host({"ready", "send:" + std::to_string(many), "print:sent", "pause"});
+  host.limits.in_flight = cap;
+  harness run{beside_another(std::move(host))};
+  auto const calls = std::make_shared<open_count>();
+  run->on_request("work", [calls](request) -> awaitable<json> {
+    calls->enter();
+    boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor};
+    timer.expires_at(boost::asio::steady_timer::time_point::max());
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_return json{};
+  });
+  auto const before = held_bytes();
+  REQUIRE(run.start());
+  CHECK(other_is_served(run));
+  REQUIRE(run.wait_for_log("stdout: sent"));
+  CHECK(calls->most == cap);
+  CHECK(calls->in_all == cap);
+  CHECK(held_bytes() < before + held_bound);
+  CHECK(other_is_served(run));
+}
+
+TEST_CASE("a host that does not read its answers is answered no more than its cap at once") {
+  constexpr int cap = 16;
+  constexpr int many = 20'000;
+  auto host = raw_host({"ready", "send:" + std::to_string(many), "pause"});
+  host.limits.in_flight = cap;
+  harness run{beside_another(std::move(host))};
+  auto const calls = std::make_shared<open_count>();
+  auto const large = std::make_shared<json const>(std::string(mebibyte, 'x'));
+  auto const first = std::make_shared<std::promise<void>>();
+  run->on_request("work", [calls, large, first](request const&) {
+    if (++calls->in_all == 1)
+      first->set_value();
+    return *large;
+  });
+  auto const before = held_bytes();
+  REQUIRE(run.start());
+  REQUIRE(outcome(first->get_future()));
+  CHECK(other_is_served(run));
+  // What comes in until the mark is passed, at most the cap of it, and then nothing is read.
+  CHECK(calls->in_all <= 2 * cap);
+  CHECK(held_bytes() < before + held_bound + 2 * cap * mebibyte);
+  CHECK(run.host("raw").status().state == host_state::Running);
+  CHECK(test_hosts::stop(run.host("raw")));
+  CHECK(other_is_served(run));
+}
