@@ -295,6 +295,8 @@ void host_link::close_streams() {
 
 void host_link::end_inbound() {
   batch_.reset();
+  admitted_.clear();
+  next_admitted_ = 0;
   inbound_admission_ = 0;
   cancelled_early_.clear();
   for (auto& [id, call] : std::exchange(inbound_, {}))
@@ -383,7 +385,7 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
 
 void host_link::on_request(wire::envelope const& frame) {
   around_.record.counters.received.fetch_add(1, std::memory_order_relaxed);
-  if (inbound_.size() + inbound_admission_ >= around_.policy.limits.in_flight) {
+  if (inbound_.size() + inbound_admission_ + *notices_ >= around_.policy.limits.in_flight) {
     if (!frame.id.empty())
       answer([&](wire::frame_writer writer) {
         return writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
@@ -427,8 +429,10 @@ void host_link::on_end(wire_stream&) {
 }
 
 void host_link::on_sent(wire_stream&) {
-  if (!behind_.empty() && !is_behind())
-    tell_caught_up();
+  if ((behind_.empty() && admitted_.empty()) || is_behind())
+    return;
+  tell_caught_up();
+  serve_admitted();
 }
 
 void host_link::violated(errc what) {
@@ -459,28 +463,47 @@ void host_link::violated(errc what) {
 void host_link::admitted(inbound_batch_ptr batch) {
   if (phase_ == phase::detached || batch->generation() != generation_)
     return; // the process that asked is gone
-  inbound_admission_ -= batch->size();
-  for (std::size_t i = 0; i < batch->size(); ++i) {
-    auto const is_notification = batch->id(i).empty();
-    auto const call = std::make_shared<inbound_call>(
-        batch, i, is_notification ? std::weak_ptr<host_link>{} : weak_from_this());
-    if (!is_notification && !inbound_.emplace(call->id(), call).second) {
-      violated(errc::id_in_use);
-      if (phase_ == phase::detached)
-        return;
-      continue;
+  admitted_.push_back(std::move(batch));
+  if (admitted_.size() == 1)
+    serve_admitted();
+}
+
+/// Nothing more is answered while the host leaves too much unread: what it asks for may be long.
+void host_link::serve_admitted() {
+  while (phase_ != phase::detached && !admitted_.empty() && !is_behind()) {
+    auto const batch = admitted_.front();
+    auto const i = next_admitted_++;
+    --inbound_admission_;
+    if (next_admitted_ == batch->size()) {
+      admitted_.pop_front();
+      next_admitted_ = 0;
     }
-    if (batch->decision(i) == verdict::admitted) {
-      around_.router.route(call, around_.record);
-      if (!is_notification && cancelled_early_.erase(std::string{call->id()}) != 0)
-        call->cancel();
-      continue;
-    }
-    around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
-    refuse_call(*call, *batch, i);
+    serve(batch, i);
   }
   if (inbound_admission_ == 0)
     cancelled_early_.clear();
+}
+
+void host_link::serve(inbound_batch_ptr const& batch, std::size_t i) {
+  auto const is_notification = batch->id(i).empty();
+  std::shared_ptr<void> counted;
+  if (is_notification) {
+    ++*notices_;
+    counted = {nullptr, [count = notices_](void*) { --*count; }};
+  }
+  auto const call = std::make_shared<inbound_call>(
+      batch, i, is_notification ? std::weak_ptr<host_link>{} : weak_from_this(),
+      std::move(counted));
+  if (!is_notification && !inbound_.emplace(call->id(), call).second)
+    return violated(errc::id_in_use);
+  if (batch->decision(i) == verdict::admitted) {
+    around_.router.route(call, around_.record);
+    if (!is_notification && cancelled_early_.erase(std::string{call->id()}) != 0)
+      call->cancel();
+    return;
+  }
+  around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
+  refuse_call(*call, *batch, i);
 }
 
 void host_link::reply(inbound_call const& call, std::string_view text) {

@@ -12,6 +12,7 @@
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -148,6 +149,8 @@ private:
   void complete(std::unique_ptr<call_handler> handler, result<payload> ended);
   void tell_idle();
   void tell_caught_up();
+  void serve_admitted();
+  void serve(inbound_batch_ptr const& batch, std::size_t i);
   void end_inbound();
   void close_streams();
   void arm_timer();
@@ -172,7 +175,12 @@ private:
   inbound_batch_ptr batch_; // requests of the read that is under way
   // Keys point into the batches that the calls hold.
   boost::unordered_flat_map<std::string_view, std::shared_ptr<inbound_call>> inbound_;
-  std::size_t inbound_admission_ = 0; // requests that are being decided on
+  std::size_t inbound_admission_ = 0; // requests that are being decided on, or wait for their turn
+  std::shared_ptr<std::size_t> const notices_ =
+      std::make_shared<std::size_t>(0); // notifications that a handler still has
+  // Decided on; they wait while the host leaves answers unread.
+  std::deque<inbound_batch_ptr> admitted_;
+  std::size_t next_admitted_ = 0; // in the first of them
   std::unordered_set<std::string>
       cancelled_early_; // of these, the ones that the host took back; by id
 };

@@ -9,10 +9,11 @@
 namespace bulkhead {
 
 inbound_call::inbound_call(inbound_batch_ptr batch, std::size_t index,
-                           std::weak_ptr<host_link> link) noexcept
+                           std::weak_ptr<host_link> link, std::shared_ptr<void> counted) noexcept
     : batch_{std::move(batch)}
     , index_{index}
-    , link_{std::move(link)} {}
+    , link_{std::move(link)}
+    , counted_{std::move(counted)} {}
 
 json const& inbound_call::payload() const {
   if (!value_)

@@ -21,7 +21,9 @@ class host_link;
 /// nowhere. A notification is one that nobody waits for: its answers go nowhere too. Loop thread.
 class inbound_call {
 public:
-  inbound_call(inbound_batch_ptr batch, std::size_t index, std::weak_ptr<host_link> link) noexcept;
+  /// `counted` goes with the call: who made it counts those that are there.
+  inbound_call(inbound_batch_ptr batch, std::size_t index, std::weak_ptr<host_link> link,
+               std::shared_ptr<void> counted = {}) noexcept;
 
   std::string const& host() const noexcept { return batch_->host(); }
   std::string_view id() const noexcept { return batch_->id(index_); }
@@ -61,6 +63,7 @@ private:
   inbound_batch_ptr batch_;
   std::size_t index_;
   std::weak_ptr<host_link> link_; // empty once answered or abandoned
+  std::shared_ptr<void> counted_;
   bool cancelled_ = false;
   boost::asio::cancellation_signal cancellation_;
   mutable std::optional<json> value_;

@@ -14,11 +14,10 @@ using enum host_state;
 
 // The edges but for "any state to Stopping".
 constexpr edge edges[] = {
-    {Stopped, Starting}, // start()
-    {Starting, Running}, // spawned and ready before the start deadline
-    {Starting,
-     Unhealthy}, // the process ended before or just after ready, did not say ready in time, was
-                 // refused for the moment, or is to start with its group
+    {Stopped, Starting},     // start()
+    {Starting, Running},     // spawned and ready before the start deadline
+    {Starting, Unhealthy},   // the process ended before or just after ready, did not say ready in
+                             // time, was refused for the moment, or is to start with its group
     {Starting, Crashed},     // it could not be started at all
     {Running, Unhealthy},    // exited, hung past its limit, or broke the protocol
     {Unhealthy, Restarting}, // restart budget left

@@ -1,5 +1,9 @@
 #include <bulkhead/harness/harness.hpp>
 
+#include <bulkhead/actors/loop_timer.hpp>
+
+#include <boost/asio/post.hpp>
+
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
@@ -146,6 +150,22 @@ host_handle harness::host(std::string_view id) {
 
 void harness::destroy() {
   runtime_.reset();
+}
+
+void harness::settle() {
+  // A timer that is due now fires after all that were due before. What these set off are messages
+  // to actors, which have had their turns some turns of the loop later.
+  constexpr int turns = 16;
+  auto const executor = runtime_->loop_executor();
+  std::promise<void> fired;
+  loop_timer marker{executor};
+  boost::asio::post(executor, [&] {
+    marker.expires_at(monotonic_clock::now());
+    marker.async_wait([&](boost::system::error_code) { fired.set_value(); });
+  });
+  outcome(fired.get_future());
+  for (int i = 0; i < turns; ++i)
+    outcome(boost::asio::post(executor, boost::asio::use_future));
 }
 
 bool harness::start() {

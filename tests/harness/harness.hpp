@@ -59,6 +59,9 @@ public:
   host_handle host(std::string_view id = {});
   /// Destroys the runtime, which kills its hosts.
   void destroy();
+  /// Waits until the runtime has done what was due by now, and the actors what that set off: after
+  /// virtual_clock::advance(), before what the hosts say to it. Not on the loop's thread.
+  void settle();
 
   /// Starts the hosts and waits until every one that starts by itself is Running. False: one is not
   /// in time.

@@ -22,8 +22,8 @@ public:
 
   /// Lets so much time pass at once; not negative. What is due by then happens within a few
   /// milliseconds, in the order in which it was due within each runtime's timers, and what it
-  /// brings about happens at the new time. A silence of a host that passes so is no silence: a
-  /// backend that stood still asks again first.
+  /// brings about happens at the new time; harness::settle() waits for it. A silence of a host that
+  /// passes at once is no silence: a backend that stood still asks again first.
   void advance(deadline::clock::duration by) noexcept;
 };
 

@@ -34,9 +34,10 @@ json command(host_handle host, std::string name, boost::json::array args = {}) {
 TEST_CASE("a trace reaches the extension, and comes back with what it asks meanwhile") {
   harness run{traced_policy()};
   answer_traces(run);
-  auto const traced = run.host().traced(trace);
+  auto traced = run.host().traced(trace);
+  run->start();
   // One that waits for the start of its host keeps its trace.
-  auto waiting = traced.async_command("trace", {}, 60s, boost::asio::use_future);
+  auto waiting = traced.async_command("trace", boost::json::array{}, 60s, boost::asio::use_future);
   REQUIRE(run.start());
   json const expected{{"called", trace}, {"before", trace}, {"later", trace}};
   CHECK(outcome(std::move(waiting)).value() == expected);
