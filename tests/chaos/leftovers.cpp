@@ -5,7 +5,6 @@
 #include <bulkhead/platform/linux/cgroup_layout.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <fstream>
 #include <malloc.h>
@@ -24,8 +23,11 @@ namespace disk = std::filesystem;
 constexpr auto grace = 10s;
 constexpr auto between_looks = 20ms;
 /// Whose parents are killed before them: what raw_host.py leaves, and what bubblewrap has just
-/// forked where it is killed during a launch.
-constexpr std::array<std::string_view, 2> orphan_names{"python3", "bwrap"};
+/// forked, or had started by a descriptor, where it is killed during a launch.
+bool may_be_orphaned(std::string_view name) {
+  return name == "python3" || name == "bwrap" ||
+         name.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 /// How many runtimes fill caches and arenas before growth means something.
 constexpr std::size_t warm_up = 3;
@@ -119,7 +121,7 @@ std::vector<std::string> holdings::beyond(holdings const& before) const {
 
 std::vector<std::string> holdings::leftovers(holdings const& before, disk::path const& state_dir) {
   for (auto const until = clock::now() + grace;;) {
-    reap_orphans(orphan_names);
+    reap_orphans(may_be_orphaned);
     auto found = look().beyond(before);
     std::ranges::move(left_in_run_folder(state_dir), std::back_inserter(found));
     if (found.empty() || clock::now() >= until)

@@ -3,7 +3,6 @@
 #include <bulkhead/platform/unique_fd.hpp>
 #include <bulkhead/runtime.hpp>
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -27,9 +26,9 @@ std::vector<process_entry> descendants();
 /// Makes this process the subreaper of all that it starts. Throws std::system_error.
 void adopt_orphans();
 
-/// Waits for processes of those names that have ended and were adopted: what the library starts
-/// leads a group of its own, and is the library's to wait for.
-void reap_orphans(std::span<std::string_view const> names);
+/// Waits for processes that have ended and were adopted, of the names that may be: what the library
+/// starts leads a group of its own, and is the library's to wait for.
+void reap_orphans(bool (*may_be)(std::string_view name));
 
 /// A process of a host's, held by descriptor. Empty where there is none, or where the number that
 /// the status names is no longer its own.

@@ -15,6 +15,22 @@ namespace disk = std::filesystem;
 
 namespace {
 
+/// The corpus where every user may read it, wherever the checkout lies: a copy, made by the first
+/// call in a process, which has to come before a change of its user.
+disk::path const& readable_corpus() {
+  static open_directory const place;
+  static disk::path const copy = [] {
+    auto const made = place.path() / "corpus";
+    disk::copy(BULKHEAD_ADVERSARY_DIR, made, disk::copy_options::recursive);
+    return made;
+  }();
+  return copy;
+}
+
+adversary_report attack_by_copies(policy const& what) {
+  return attack(what, "one", readable_corpus());
+}
+
 host_policy strong_node_host(std::string id = "one") {
   auto host = node_host(std::move(id), "/nowhere");
   host.sandbox.require = sandbox_tier::strong;
@@ -58,6 +74,7 @@ std::string lacking(adversary_report const& report,
 
 /// As root, where the tests are, and as an ordinary user.
 void by_both(std::function<std::string()> const& work) {
+  readable_corpus();
   if (is_root()) {
     INFO("by root");
     CHECK(text_of_child(work) == "");
@@ -69,22 +86,24 @@ void by_both(std::function<std::string()> const& work) {
 } // namespace
 
 TEST_CASE("nothing gets through a strong policy in the place of its extension", "[adversary]") {
-  by_both([] { return names_of(attack(policy_of({strong_node_host()}), "one"), 60); });
+  by_both([] { return names_of(attack_by_copies(policy_of({strong_node_host()})), 60); });
 }
 
 TEST_CASE("nothing gets through a strong policy in the place of its command", "[adversary]") {
+  readable_corpus();
   if (is_root())
     CHECK(text_of_child([] {
-            return names_of(attack(policy_of({strong_command_host()}), "one"), 60);
+            return names_of(attack_by_copies(policy_of({strong_command_host()})), 60);
           }) == "");
 }
 
 TEST_CASE("a command of an ordinary user's is tried in the tier that the machine gives it",
           "[adversary]") {
+  readable_corpus();
   CHECK(as_ordinary_user([]() -> std::string {
           auto host = strong_command_host();
           host.sandbox.require = sandbox_tier::basic;
-          auto const report = attack(policy_of({host}), "one");
+          auto const report = attack_by_copies(policy_of({host}));
           auto const reads = lacking(report, {"read-secret"}).empty();
           return report.attempts.size() < 60 || reads ? to_string(report) : "";
         }) == "");
@@ -97,7 +116,7 @@ TEST_CASE("what a host may do does not count, and what it may not does", "[adver
     host.environment = {{"HARMLESS", "1"}};
     for (auto const each : {permission::file_system_read, permission::file_system_write})
       host.permissions.insert(each);
-    return names_of(attack(policy_of({host}), "one"), 60);
+    return names_of(attack_by_copies(policy_of({host})), 60);
   });
 }
 
@@ -105,7 +124,7 @@ TEST_CASE("a folder of secrets that a policy grants is told by name and rule", "
   auto host = strong_node_host();
   host.permissions.insert(permission::file_system_read);
   host.filesystem.rules.read = {path_pattern{"/etc", "/etc", 7, "hosts.one.filesystem.read", true}};
-  auto const report = attack(policy_of({host, strong_node_host("other")}), "one");
+  auto const report = attack_by_copies(policy_of({host, strong_node_host("other")}));
   INFO(to_string(report));
   auto const through = report.got_through();
   REQUIRE(through.size() == 1);
@@ -121,9 +140,10 @@ TEST_CASE("a folder of secrets that a policy grants is told by name and rule", "
 }
 
 TEST_CASE("a policy without containment is told what gets through", "[adversary]") {
+  readable_corpus();
   auto const of = [](host_policy host) {
     host.sandbox.require = sandbox_tier::none;
-    return attack(policy_of({std::move(host)}), "one");
+    return attack_by_copies(policy_of({std::move(host)}));
   };
   CHECK(as_ordinary_user([&] {
           return lacking(of(strong_node_host()),
@@ -146,10 +166,10 @@ TEST_CASE("a host that can't be started, or is not there, is an error and no rep
   CHECK_THROWS_AS(attack(policy_of({strong_node_host()}), "another"), error);
   auto host = strong_node_host();
   host.sandbox.seccomp = "/nowhere";
-  CHECK_THROWS_AS(attack(policy_of({host}), "one"), error);
+  CHECK_THROWS_AS(attack_by_copies(policy_of({host})), error);
   host = strong_command_host();
   host.sandbox.seccomp = "/nowhere";
-  CHECK_THROWS_AS(attack(policy_of({host}), "one"), error);
+  CHECK_THROWS_AS(attack_by_copies(policy_of({host})), error);
 }
 
 TEST_CASE("each attack is on one claim", "[adversary]") {

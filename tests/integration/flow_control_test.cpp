@@ -76,6 +76,19 @@ struct open_count {
   }
 };
 
+/// The backend's handler of "work" never answers; its calls are counted.
+std::shared_ptr<open_count> never_answer_work(harness& run) {
+  auto const calls = std::make_shared<open_count>();
+  run->on_request("work", [calls](request) -> awaitable<json> {
+    calls->enter();
+    boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor};
+    timer.expires_at(boost::asio::steady_timer::time_point::max());
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_return json{};
+  });
+  return calls;
+}
+
 } // namespace
 
 TEST_CASE("a host that stops reading holds a bounded queue, and gets all of it once it reads") {
@@ -113,14 +126,7 @@ TEST_CASE("a slow handler has no more than the cap of a host's requests to hold"
   auto host = raw_host({"ready", "send:" + std::to_string(many), "print:sent", "pause"});
   host.limits.in_flight = cap;
   harness run{beside_another(std::move(host))};
-  auto const calls = std::make_shared<open_count>();
-  run->on_request("work", [calls](request) -> awaitable<json> {
-    calls->enter();
-    boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor};
-    timer.expires_at(boost::asio::steady_timer::time_point::max());
-    co_await timer.async_wait(boost::asio::use_awaitable);
-    co_return json{};
-  });
+  auto const calls = never_answer_work(run);
   auto const before = held_bytes();
   REQUIRE(run.start());
   CHECK(other_is_served(run));
@@ -136,14 +142,7 @@ TEST_CASE("notifications that a handler still has count against the cap") {
   auto host = raw_host({"ready", "notify:1000", "print:sent", "pause"});
   host.limits.in_flight = cap;
   harness run{beside_another(std::move(host))};
-  auto const calls = std::make_shared<open_count>();
-  run->on_request("work", [calls](request) -> awaitable<json> {
-    calls->enter();
-    boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor};
-    timer.expires_at(boost::asio::steady_timer::time_point::max());
-    co_await timer.async_wait(boost::asio::use_awaitable);
-    co_return json{};
-  });
+  auto const calls = never_answer_work(run);
   REQUIRE(run.start());
   REQUIRE(run.wait_for_log("stdout: sent"));
   CHECK(other_is_served(run));

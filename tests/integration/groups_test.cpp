@@ -2,7 +2,7 @@
 #include "test_hosts.hpp"
 
 #include <algorithm>
-#include <csignal>
+#include <condition_variable>
 #include <mutex>
 
 using namespace bulkhead;
@@ -29,22 +29,26 @@ public:
         return;
       std::lock_guard const lock{kept->mutex};
       kept->lines.push_back(event.host + ' ' + std::string{to_string(event.to)});
+      kept->told.notify_all();
     });
   }
 
-  /// Whether each of these was told, in this order.
+  /// Waits until each of these was told, in this order. False: they were not in time.
   bool has_in_order(std::vector<std::string> const& wanted) const {
-    std::lock_guard const lock{kept_->mutex};
-    auto from = kept_->lines.begin();
-    return std::ranges::all_of(wanted, [&](std::string const& each) {
-      from = std::find(from, kept_->lines.end(), each);
-      return from != kept_->lines.end();
+    std::unique_lock lock{kept_->mutex};
+    return kept_->told.wait_for(lock, patience, [&] {
+      auto from = kept_->lines.begin();
+      return std::ranges::all_of(wanted, [&](std::string const& each) {
+        from = std::find(from, kept_->lines.end(), each);
+        return from != kept_->lines.end();
+      });
     });
   }
 
 private:
   struct record {
-    mutable std::mutex mutex;
+    std::mutex mutex;
+    std::condition_variable told;
     std::vector<std::string> lines;
   };
   std::shared_ptr<record> kept_ = std::make_shared<record>();

@@ -68,7 +68,8 @@ std::optional<launch_phase> phase_of(std::vector<descendant> const& tree) {
     auto const& words = tree[i].words;
     if (words.empty())
       continue;
-    if (tree[i].is("bulkhead-launcher", "guard") || words == tree[0].words)
+    auto const asks_node = words.back() == "--version"; // what it can do
+    if (tree[i].is("bulkhead-launcher", "guard") || words == tree[0].words || asks_node)
       reached(launch_phase::prepared);
     else if (tree[i].is("bulkhead-launcher", "stage1"))
       reached(launch_phase::created);
