@@ -60,6 +60,16 @@ bool is_descendant(pid_t pid) {
   return false;
 }
 
+/// Whether it is in a process namespace of its own, as what bubblewrap forks: `NSpid: 921 1`
+/// (proc(5)). What the library itself starts is not.
+bool is_of_inner_namespace(pid_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/status"};
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("NSpid:"))
+      return std::ranges::count(line, '\t') > 1;
+  return false;
+}
+
 bool has_ended(unique_fd const& process) {
   pollfd ended{process.get(), POLLIN, 0};
   return ::poll(&ended, 1, 0) != 0;
@@ -90,8 +100,8 @@ void adopt_orphans() {
 
 void reap_orphans(bool (*may_be)(std::string_view name)) {
   for (auto const& each : descendants())
-    if (each.parent == ::getpid() && each.group != each.pid && each.state == 'Z' &&
-        may_be(each.name))
+    if (each.parent == ::getpid() && each.state == 'Z' && may_be(each.name) &&
+        (each.group != each.pid || is_of_inner_namespace(each.pid)))
       ::waitpid(each.pid, nullptr, WNOHANG);
 }
 

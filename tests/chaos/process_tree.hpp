@@ -27,7 +27,7 @@ std::vector<process_entry> descendants();
 void adopt_orphans();
 
 /// Waits for processes that have ended and were adopted, of the names that may be: what the library
-/// starts leads a group of its own, and is the library's to wait for.
+/// starts leads a group of its own in our process namespace, and is the library's to wait for.
 void reap_orphans(bool (*may_be)(std::string_view name));
 
 /// A process of a host's, held by descriptor. Empty where there is none, or where the number that
