@@ -14,6 +14,11 @@ namespace {
 
 /// Reads of one stream in one turn of the loop; then the others have theirs.
 constexpr int reads_per_turn = 4;
+/// What is written in answer to the frames of one read leaves in pieces, after so many frames or
+/// about so many bytes: the peer works on the first while we are at the next. Half of the 64 calls
+/// that a busy host may well have open; for small frames one more system call is then still cheap.
+constexpr int frames_a_piece = 32;
+constexpr std::size_t bytes_a_piece = 64 << 10;
 
 } // namespace
 
@@ -95,6 +100,7 @@ bool wire_stream::read_once() {
   listener_->on_traffic(got.bytes, 0);
   std::optional<errc> broken;
   auto any_whole = false;
+  auto frames = 0; // since the last piece left
   auto const framing = decoder_.commit(got.bytes, [&](std::string_view body) {
     any_whole = true;
     wire::envelope frame;
@@ -103,7 +109,11 @@ bool wire_stream::read_once() {
     auto const more = !broken && listener_->on_frame(*this, frame);
     if (holds_secrets)
       wire::frame_decoder::wipe(body);
-    return more;
+    if (more && (++frames == frames_a_piece || pending_.size() >= bytes_a_piece)) {
+      frames = 0;
+      flush();
+    }
+    return more && open_;
   });
   if (!broken)
     broken = framing;

@@ -4,7 +4,9 @@
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/platform/unix_socket.hpp>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +29,9 @@ struct heard_stream final : wire_stream::listener {
 
   bool on_frame(wire_stream&, wire::envelope const& frame) override {
     types.emplace_back(frame.type);
+    stream->outbound().append(answer);
+    if (seen)
+      seen();
     return true;
   }
   void on_read_end(wire_stream&) override {}
@@ -52,6 +57,8 @@ struct heard_stream final : wire_stream::listener {
   platform::socket_pair sockets;
   std::shared_ptr<wire_stream> stream;
   std::vector<std::string> types;
+  std::string answer;         // to each frame
+  std::function<void()> seen; // called with each frame
   std::optional<errc> breach;
 };
 
@@ -102,4 +109,18 @@ TEST_CASE("a frame goes on after a read that filled all there was room for") {
   CHECK(
       testing::run_until(host.context, [&] { return host.types.size() == frames || host.breach; }));
   CHECK_FALSE(host.breach);
+}
+
+TEST_CASE("the peer gets the first answers while we are at the next frames of the same read") {
+  heard_stream host{10s};
+  host.answer = std::string(1000, 'a');
+  constexpr std::size_t frames = 100;
+  std::size_t most_unsent = 0;
+  std::string stream;
+  for (std::size_t i = 0; i < frames; ++i)
+    stream += frame_of("type");
+  host.send(stream);
+  host.seen = [&] { most_unsent = std::max(most_unsent, host.stream->unsent()); };
+  CHECK(testing::run_until(host.context, [&] { return host.types.size() == frames; }));
+  CHECK(most_unsent < frames * host.answer.size() / 2);
 }
