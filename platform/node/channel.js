@@ -11,7 +11,7 @@ const {
   setTimeout,
   stringify,
 } = require('./primordials.js');
-const { encode } = require('./encode.js');
+const { encode, Encoded } = require('./encode.js');
 const { RequestError, isAbortError, stackOf, toPayload } = require('./errors.js');
 
 // A type has at most 128 bytes, and so has its reply's, which is nine longer.
@@ -29,6 +29,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+const BEFORE_TYPE = '","type":"';
+const NO_TYPE = { type: '', between: '' };
+
 const PLAIN = /^[\w.:/-]*$/;
 const CLOSING_BRACE = 0x7d;
 
@@ -42,10 +45,13 @@ class Call {
   #controller = null;
   #cancelled = false;
   answered = false;
+  running = false; // it did not end at once
 
-  constructor(channel, id, type, traceparent) {
+  /** `idText` is the id as it stands in JSON. */
+  constructor(channel, id, idText, type, traceparent) {
     this.#channel = channel;
     this.id = id;
+    this.idText = idText;
     this.type = type;
     this.traceparent = traceparent;
   }
@@ -84,7 +90,8 @@ class Channel {
   #maxOpen = MAX_OPEN;
   #lastId = 0;
   #requestHeads = new Map(); // type to the text between a request's id and its payload
-  #replyTypes = new Map(); //   a reply's type to its JSON text
+  #replyHeads = new Map(); //   type to the texts between a reply's id and its payload
+  #last = NO_TYPE; //           the last type that came, and the text around it
   #onBreach;
   #onHandlerError;
 
@@ -128,31 +135,40 @@ class Channel {
    * payload is parsed. Anything else takes the long way to the same place.
    */
   receive(text, begin, end) {
-    const idAt = begin + '{"id":"'.length;
-    if (text.startsWith('{"id":"', begin)) {
+    if (text.startsWith('{"id":"', begin) && text.charCodeAt(end - 1) === CLOSING_BRACE) {
+      const idAt = begin + '{"id":"'.length;
       const idEnd = text.indexOf('"', idAt);
-      const typeAt = idEnd + '","type":"'.length;
-      const typeEnd = text.indexOf('"', typeAt);
-      const payloadAt = typeEnd + '","payload":'.length;
-      if (
-        payloadAt < end &&
-        text.startsWith('","type":"', idEnd) &&
-        text.startsWith('","payload":', typeEnd) &&
-        text.charCodeAt(end - 1) === CLOSING_BRACE
-      ) {
-        const id = text.substring(idAt, idEnd);
-        const type = text.substring(typeAt, typeEnd);
-        if (!id.includes('\\') && !type.includes('\\')) {
-          const payload = this.#parsed(text.substring(payloadAt, end - 1));
-          if (payload !== undefined) return this.#message(id, type, payload);
-        }
+      const found = this.#typeAt(text, idEnd);
+      const payloadAt = idEnd + found.between.length;
+      const id = text.substring(idAt, idEnd);
+      if (found !== NO_TYPE && payloadAt < end && !id.includes('\\')) {
+        const payload = this.#parsed(text.substring(payloadAt, end - 1));
+        if (payload !== undefined) return this.#message(id, `"${id}"`, found.type, payload);
       }
     }
     const message = this.#parsed(text.substring(begin, end));
     if (typeof message?.id !== 'string' || typeof message.type !== 'string') {
       return this.#onBreach('a frame that is not a message');
     }
-    return this.#message(message.id, message.type, message.payload, message.traceparent);
+    const { id, type, payload, traceparent } = message;
+    return this.#message(id, quote(id), type, payload, traceparent);
+  }
+
+  /**
+   * The type of which `between` stands at text[at], from the id's closing quote to the payload;
+   * NO_TYPE if something else stands there. Mostly it is the same as last time, and then the same
+   * text as well, so that nothing has to be cut out and looked up by its letters.
+   */
+  #typeAt(text, at) {
+    if (this.#last !== NO_TYPE && text.startsWith(this.#last.between, at)) return this.#last;
+    const typeAt = at + BEFORE_TYPE.length;
+    const typeEnd = text.indexOf('"', typeAt);
+    const type = text.substring(typeAt, typeEnd);
+    const between = `${BEFORE_TYPE}${type}","payload":`;
+    if (type.includes('\\') || !text.startsWith(between, at)) return NO_TYPE;
+    // Cut out of the short text, since a part of a long one keeps all of it.
+    this.#last = { type: between.substring(BEFORE_TYPE.length, typeEnd - at), between };
+    return this.#last;
   }
 
   #parsed(text) {
@@ -163,11 +179,11 @@ class Channel {
     }
   }
 
-  #message(id, type, payload, traceparent) {
+  #message(id, idText, type, payload, traceparent) {
     const handler = this.#handlers.get(type);
     if (handler === undefined && REPLY_SUFFIX.test(type)) return this.#settle(id, type, payload);
     if (id === '') return this.#notice(type, payload);
-    const call = new Call(this, id, type, traceparent);
+    const call = new Call(this, id, idText, type, traceparent);
     if (traceparent === undefined) return this.#answer(call, handler ?? refuse, payload);
     return traces().run(traceparent, () => this.#answer(call, handler ?? refuse, payload));
   }
@@ -186,6 +202,7 @@ class Channel {
     } catch (error) {
       return this.#fail(call, error);
     }
+    call.running = true;
     this.#running.set(call.id, call);
     result.then(
       value => this.#reply(call, value),
@@ -208,14 +225,14 @@ class Channel {
   #reply(call, value) {
     let body;
     try {
-      body = encode(value, 'invalid_result');
+      body = value instanceof Encoded ? value.text : encode(value, 'invalid_result');
     } catch (error) {
       return this.#fail(call, error);
     }
     this.#finish(call);
-    if (!this.#respond(call, '-response', body)) {
+    if (!this.#respond(call, 'response', body)) {
       const error = 'the result is longer than a frame may be';
-      this.#respond(call, '-error', stringify({ error, code: 'payload_too_large' }));
+      this.#respond(call, 'error', stringify({ error, code: 'payload_too_large' }));
     }
   }
 
@@ -223,34 +240,30 @@ class Channel {
     const payload = toPayload(error, 'extension_error');
     if (call.cancelled && isAbortError(error)) payload.code = 'request_cancelled';
     this.#finish(call);
-    this.#respond(call, '-error', encode(payload));
+    this.#respond(call, 'error', encode(payload));
     if (payload.code === 'extension_error') this.#onHandlerError(call, stackOf(error));
   }
 
   #finish(call) {
     call.answered = true;
-    this.#running.delete(call.id);
+    if (call.running) this.#running.delete(call.id);
   }
 
   #respond(call, suffix, body) {
-    const type = this.#replyType(call.type + suffix);
-    return this.#incoming.send(`{"id":${quote(call.id)},"type":${type},"payload":`, body);
-  }
-
-  #replyType(type) {
-    let text = this.#replyTypes.get(type);
-    if (text === undefined) {
-      text = quote(type);
-      if (this.#replyTypes.size < MAX_CACHED_TYPES) this.#replyTypes.set(type, text);
+    let heads = this.#replyHeads.get(call.type);
+    if (heads === undefined) {
+      const head = suffix => `,"type":${quote(call.type + suffix)},"payload":`;
+      heads = { response: head('-response'), error: head('-error'), partial: head('-partial') };
+      if (this.#replyHeads.size < MAX_CACHED_TYPES) this.#replyHeads.set(call.type, heads);
     }
-    return text;
+    return this.#incoming.send(`{"id":${call.idText}${heads[suffix]}`, body);
   }
 
   /** Progress is a courtesy: it is dropped after the reply, and while the backend does not read. */
   sendProgress(call, value) {
     if (call.answered || this.#incoming.congested) return;
     const body = encode(value, 'invalid_payload');
-    if (!this.#respond(call, '-partial', body)) {
+    if (!this.#respond(call, 'partial', body)) {
       throw new RequestError('the value is longer than a frame may be', 'payload_too_large');
     }
   }

@@ -16,11 +16,19 @@ const BACKSLASH = 0x5c;
 const ESCAPE = /\\(?:ud[89a-f][0-9a-f]{2}|.)/g;
 const LONGEST_ESCAPE = 6;
 
+/** The payload of a reply that is JSON text already. */
+class Encoded {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
 /**
  * The JSON text of a value; `undefined` is null, a lone surrogate becomes U+FFFD. Throws a
- * RequestError with `code` for what JSON has no text for and for what is nested too deep.
+ * RequestError with `code` for what JSON has no text for and for what is nested too deep, where
+ * the payload has so many levels more around it.
  */
-function encode(value, code) {
+function encode(value, code, levelsAround = 0) {
   if (value === undefined) return 'null';
   let json;
   try {
@@ -32,21 +40,22 @@ function encode(value, code) {
   if (json.includes('\\ud')) {
     json = json.replace(ESCAPE, found => (found.length === LONGEST_ESCAPE ? '\\ufffd' : found));
   }
-  if (mayBeDeep(json) && depthOf(json) > MAX_DEPTH) {
-    throw new RequestError(`nested deeper than ${MAX_DEPTH}`, code);
+  const most = MAX_DEPTH - levelsAround;
+  if (mayBeDeeper(json, most) && depthOf(json) > most) {
+    throw new RequestError(`nested deeper than ${most}`, code);
   }
   return json;
 }
 
-/** False if the text has too few brackets to be nested too deep: the cheap and usual answer. */
-function mayBeDeep(json) {
-  if (json.length <= 2 * MAX_DEPTH) return false;
+/** False if the text has too few brackets to be nested deeper: the cheap and usual answer. */
+function mayBeDeeper(json, most) {
+  if (json.length <= 2 * most) return false;
   let found = 0;
   for (const bracket of ['{', '[']) {
     let at = json.indexOf(bracket);
-    for (; at >= 0 && found <= MAX_DEPTH; found++) at = json.indexOf(bracket, at + 1);
+    for (; at >= 0 && found <= most; found++) at = json.indexOf(bracket, at + 1);
   }
-  return found > MAX_DEPTH;
+  return found > most;
 }
 
 function depthOf(json) {
@@ -78,4 +87,4 @@ function endOfString(json, begin) {
   }
 }
 
-module.exports = { encode };
+module.exports = { encode, Encoded };

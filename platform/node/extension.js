@@ -7,6 +7,7 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { parse, writeToStderr } = require('./primordials.js');
 const { createContext } = require('./context.js');
+const { encode, Encoded } = require('./encode.js');
 const { RequestError, messageOf, stackOf } = require('./errors.js');
 
 const DEFAULT_MAIN = 'index.js';
@@ -167,11 +168,9 @@ async function settled(result) {
   return succeeded(await result);
 }
 
-function succeeded(result = null) {
-  if (typeof result === 'function' || typeof result === 'symbol') {
-    throw new RequestError(`not serialisable: a ${typeof result}`, 'invalid_result');
-  }
-  return { success: true, result };
+/** `{success: true, result}`, put together as text: most of it is the same each time. */
+function succeeded(result) {
+  return new Encoded(`{"success":true,"result":${encode(result, 'invalid_result', 1)}}`);
 }
 
 async function release({ context, commands, log }) {
