@@ -95,7 +95,7 @@ std::optional<std::uint64_t> host_link::send(call_request call,
   if (calls_.is_full() || unsent + calls_.waiting_bytes() >= defaults::outbound_high_water)
     return refuse(errc::overloaded);
 
-  return add(std::move(call), std::move(handler), is_up);
+  return add(std::move(call), std::move(handler), is_up, now);
 }
 
 void host_link::send_control(std::string type, payload asked, deadline by,
@@ -103,16 +103,16 @@ void host_link::send_control(std::string type, payload asked, deadline by,
   if (phase_ < phase::ready) // it is about this process and no later one
     return fail_later(std::move(handler),
                       error{errc::connection_lost}.with_host(host()).with_message_type(type));
-  add({std::move(type), std::move(asked), by, {}}, std::move(handler), true);
+  add({std::move(type), std::move(asked), by, {}}, std::move(handler), true, clock::now());
 }
 
-std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler,
-                             bool is_up) {
+std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up,
+                             clock::time_point now) {
   auto const text = call.asked.text();
   auto waiting = is_up ? std::nullopt : std::optional{std::string{text}};
   auto const id = calls_.add({std::move(call.type), std::move(handler), std::move(call.on_progress),
                               std::move(waiting), std::move(call.traceparent)},
-                             call.by, clock::now());
+                             call.by, now);
   if (is_up)
     transmit(id, *calls_.find(id), text);
   arm_timer();

@@ -135,7 +135,8 @@ private:
   /// Counts a violation; past its budget the streams are closed and the supervisor is told.
   void violated(errc what);
 
-  std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up);
+  std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up,
+                    outbound_calls::clock::time_point now);
   void transmit(std::uint64_t id, outbound_calls::call const& call, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
   /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with

@@ -200,7 +200,7 @@ std::shared_ptr<host_entry> runtime_core::find(std::string_view id) const {
   return found != hosts.end() ? *found : nullptr;
 }
 
-void runtime_core::submit(submission what_to_send) {
+void runtime_core::submit(submission&& what_to_send) {
   if (!accepting)
     return fail_later(std::move(what_to_send), errc::runtime_stopped);
   if (on->is_loop_thread())
@@ -224,7 +224,7 @@ void runtime_core::send_submitted() {
     send(std::move(each));
 }
 
-void runtime_core::send(submission each) {
+void runtime_core::send(submission&& each) {
   if (stopped_)
     return fail_later(std::move(each), errc::runtime_stopped);
   if (!each.host)

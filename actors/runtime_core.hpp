@@ -55,7 +55,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   std::shared_ptr<host_entry> find(std::string_view id) const;
 
   /// Sends a call. Those of other threads go to the loop together: it is rung once a burst.
-  void submit(submission call);
+  void submit(submission&& call);
   /// Replaces the rules that requests are decided by. The loop's thread.
   void update(std::shared_ptr<policy const> changed, access_rules_ptr rules,
               completion<std::vector<policy_change>> done);
@@ -86,7 +86,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
 
 private:
   void add_host(host_policy const& host);
-  void send(submission call);
+  void send(submission&& call);
   void send_submitted();
   void fail_later(submission call, errc code);
   void publish(host_event const& event);
