@@ -1,8 +1,5 @@
 #include "floor_client.hpp"
 
-#include <bulkhead/platform/process.hpp>
-#include <bulkhead/platform/unix_socket.hpp>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -16,7 +13,6 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <stdexcept>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,9 +36,8 @@ std::string framed(boost::json::value const& message) {
 } // namespace
 
 struct floor_client::connection : std::enable_shared_from_this<connection> {
-  connection(socket made, platform::child_process started)
-      : channel{std::move(made)}
-      , process{std::move(started)} {}
+  explicit connection(socket made)
+      : channel{std::move(made)} {}
 
   void send(boost::json::value const& message) {
     unsent += framed(message);
@@ -113,7 +108,6 @@ struct floor_client::connection : std::enable_shared_from_this<connection> {
   }
 
   socket channel;
-  platform::child_process process;
   std::string unsent;
   std::string under_way;
   bool writing = false;
@@ -121,32 +115,15 @@ struct floor_client::connection : std::enable_shared_from_this<connection> {
   std::unordered_map<std::string, done> open;
 };
 
-floor_client::floor_client(asio::io_context& loop, std::filesystem::path const& node,
-                           std::filesystem::path const& script,
-                           std::filesystem::path const& extension) {
-  constexpr int child_number = 3;
-  auto ends = platform::make_socketpair().value();
-  platform::process_spec spec;
-  spec.program = node;
-  spec.arguments = {script.string(), extension.string()};
-  spec.environment = {{"BULKHEAD_IPC_FD", std::to_string(child_number)}};
-  spec.inherited = {{child_number, ends.theirs.get()}};
-  auto process = platform::spawn(spec).value();
-  socket channel{loop, asio::local::stream_protocol{}, ends.ours.release()};
-  connection_ = std::make_shared<connection>(std::move(channel), std::move(process));
+floor_client::floor_client(asio::io_context& loop, platform::unique_fd with)
+    : connection_{std::make_shared<connection>(
+          socket{loop, asio::local::stream_protocol{}, with.release()})} {
   asio::co_spawn(loop, connection::read(connection_), asio::detached);
-  bool active = false;
-  request("activate-extension", boost::json::object{},
-          [&](boost::json::value const&) { active = true; });
-  while (!active)
-    if (loop.run_one() == 0)
-      throw std::runtime_error{"the extension host ended"};
 }
 
 floor_client::~floor_client() {
   boost::system::error_code ignored;
   connection_->channel.close(ignored);
-  connection_->process.kill_tree();
 }
 
 void floor_client::request(std::string_view type, boost::json::value payload, done ended) {

@@ -1,6 +1,8 @@
 // How long a host takes from the request to start it until it is Running, in each tier that this
 // machine has, against a bare Node from its creation to its first byte of output, and the same Node
-// in the sandbox, without the bootstrap and a handshake. All take turns, round by round.
+// in the sandbox, without the bootstrap and a handshake; and where a Running host's process is
+// killed, how soon its end is noticed, and how long it takes until the next one is Running. All
+// take turns, round by round.
 //
 //   build/release/bin/bench_start [--rounds N] [--json]
 
@@ -9,20 +11,25 @@
 #include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/interpreter.hpp>
 #include <bulkhead/platform/output_lines.hpp>
+#include <bulkhead/platform/pidfd.hpp>
 #include <bulkhead/platform/process.hpp>
 #include <bulkhead/runtime.hpp>
 
 #include <boost/asio/use_future.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/program_options.hpp>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <future>
 #include <iomanip>
 #include <iostream>
-#include <optional>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -88,22 +95,58 @@ public:
       : runtime_{parse_policy("[runtime]\nstate_dir = \"state-" + tier +
                                   "\"\nlog_level = \"error\"\n[hosts.bench]\nextension = "
                                   "\"extension\"\nautostart = false\nlimits.cpu_percent = 0\n"
+                                  "restart.max_restarts = 1000\nrestart.backoff.initial = \"0s\"\n"
                                   "sandbox.require = \"" +
                                   tier + "\"\n",
                               in.path())} {
+    runtime_.on_event([this](host_event const& event) { on_event(event); });
     runtime_.start();
   }
 
+  /// Starts the host, and keeps it.
   void start(figure& into) {
-    auto host = runtime_.host("bench");
     auto const begin = clock_type::now();
-    host.async_start(use_future).get();
+    host().async_start(use_future).get();
     into.times.push_back(milliseconds{clock_type::now() - begin}.count());
-    into.steps.push_back(host.status().start);
-    host.async_stop(use_future).get();
+    into.steps.push_back(host().status().start);
   }
 
+  /// Kills its process.
+  void restart(figure& noticed, figure& restarted) {
+    std::promise<clock_type::time_point> unhealthy;
+    std::promise<clock_type::time_point> running;
+    {
+      std::scoped_lock const lock{mutex_};
+      unhealthy_ = &unhealthy;
+      running_ = &running;
+    }
+    auto const process = platform::open_pidfd(host().status().pid);
+    auto const killed = clock_type::now();
+    platform::send_signal(process.get(), SIGKILL);
+    pollfd end{process.get(), POLLIN, 0};
+    ::poll(&end, 1, -1);
+    auto const ended = clock_type::now();
+    auto const noticed_at = std::max(unhealthy.get_future().get(), ended);
+    noticed.times.push_back(milliseconds{noticed_at - ended}.count());
+    restarted.times.push_back(milliseconds{running.get_future().get() - killed}.count());
+  }
+
+  void stop() { host().async_stop(use_future).get(); }
+
 private:
+  host_handle host() { return runtime_.host("bench"); }
+
+  void on_event(host_event const& event) {
+    std::scoped_lock const lock{mutex_};
+    auto& awaited = event.to == host_state::Unhealthy ? unhealthy_ : running_;
+    if (awaited != nullptr &&
+        (event.to == host_state::Unhealthy || event.to == host_state::Running))
+      std::exchange(awaited, nullptr)->set_value(clock_type::now());
+  }
+
+  std::mutex mutex_;
+  std::promise<clock_type::time_point>* unhealthy_ = nullptr; // awaited by restart()
+  std::promise<clock_type::time_point>* running_ = nullptr;
   runtime runtime_;
 };
 
@@ -143,7 +186,7 @@ void print_json(std::vector<figure> const& figures) {
     all.push_back({{"name", each.name},
                    {"median_ms", each.median()},
                    {"of_bare", each.median() / figures.front().median()},
-                   {"starts_ms", boost::json::array(each.times.begin(), each.times.end())},
+                   {"times", boost::json::array(each.times.begin(), each.times.end())},
                    {"steps", std::move(steps)}});
   }
   std::cout << boost::json::serialize(all) << '\n';
@@ -163,15 +206,18 @@ void measure(int rounds, bool as_json) {
   auto const sandbox =
       platform::containment::create({"bench", script.parent_path(), defaults::first_uid});
 
-  std::vector<figure> figures{
-      {"bare node", {}, {}}, {"contained", {}, {}}, {"none", {}, {}}, {"strong", {}, {}}};
+  std::vector<figure> figures{{"bare node", {}, {}}, {"contained", {}, {}}, {"none", {}, {}},
+                              {"strong", {}, {}},    {"noticed", {}, {}},   {"restart", {}, {}}};
   contained_starts none{"none", folder};
   contained_starts strong{"strong", folder};
   for (int round = 0; round < warm_up_rounds + rounds; ++round) {
     figures[0].times.push_back(start_bare(spec));
     figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
     none.start(figures[2]);
+    none.stop();
     strong.start(figures[3]);
+    strong.restart(figures[4], figures[5]);
+    strong.stop();
     if (round + 1 == warm_up_rounds)
       for (auto& each : figures) {
         each.times.clear();

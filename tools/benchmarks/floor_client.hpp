@@ -1,14 +1,12 @@
 #pragma once
 
+#include <bulkhead/platform/unique_fd.hpp>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/json/value.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 
 namespace bulkhead::bench {
@@ -20,10 +18,8 @@ class floor_client {
 public:
   using done = std::function<void(boost::json::value const& payload)>;
 
-  /// Starts `node script extension` and waits until the extension is active. Throws
-  /// std::runtime_error.
-  floor_client(boost::asio::io_context& loop, std::filesystem::path const& node,
-               std::filesystem::path const& script, std::filesystem::path const& extension);
+  /// Speaks with the host at the other end of `socket`.
+  floor_client(boost::asio::io_context& loop, platform::unique_fd socket);
   floor_client(floor_client&&) = delete;
   ~floor_client();
 

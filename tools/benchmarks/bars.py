@@ -1,0 +1,130 @@
+"""What is compared with what, and what is good enough. Every bar is a ratio of two figures that were taken in turns, or
+an amount where the thing itself is one."""
+
+import statistics
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`ratio` of the figure to what it is compared with, or the figure itself where that is nothing."""
+
+    number: int
+    against: str
+    at_least: float | None = None
+    at_most: float | None = None
+    gated: bool = True  # False: something that is not ours is in it
+
+    @property
+    def text(self):
+        return f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
+
+    def is_met(self, value):
+        return value >= self.at_least if self.at_least is not None else value <= self.at_most
+
+    def is_far(self, value, margin):
+        """Whether it would be missed even if it were so many times easier."""
+        if not self.gated:
+            return False
+        return value * margin < self.at_least if self.at_least is not None else value > self.at_most * margin
+
+
+@dataclass(frozen=True)
+class Case:
+    """Calls under one load, by every contender in turn."""
+
+    title: str
+    load: dict
+    figure: str  # "per_second" or "p50_us"
+    bars: list
+    subject: str = "bulkhead"
+    pinned: bool = False
+
+
+def calls(size, in_flight, count):
+    return {"bytes": size, "in_flight": in_flight, "calls": count}
+
+
+# The numbers are those of the project's list of bars; the loads are long enough for a p99.
+CASES = [
+    Case("100 B, one at a time, one core", calls(100, 1, 10_000), "p50_us", pinned=True,
+         bars=[Bar(1, "floor", at_most=1.0), Bar(1, "bare", at_most=1.15)]),
+    Case("100 B, 64 in flight", calls(100, 64, 100_000), "per_second",
+         bars=[Bar(2, "floor", at_least=1.2), Bar(2, "bare", at_least=0.9), Bar(2, "jsonrpc", at_least=6),
+               Bar(2, "go_plugin_grpc", at_least=5), Bar(2, "fork_ipc", at_least=2), Bar(14, "dscode", at_least=3)]),
+    Case("100 B, 1024 in flight", calls(100, 1024, 200_000), "per_second",
+         bars=[Bar(3, "floor", at_least=1.15), Bar(3, "bare", at_least=0.9)]),
+    Case("4 KiB, 64 in flight", calls(4096, 64, 30_000), "per_second",
+         bars=[Bar(4, "floor", at_least=1.1), Bar(4, "jsonrpc", at_least=3), Bar(4, "go_plugin_grpc", at_least=3),
+               Bar(4, "go_plugin_netrpc", at_least=3), Bar(4, "fork_ipc", at_least=3)]),
+    Case("the extension asks, fs.stat, 10 % refused", calls(100, 64, 50_000), "per_second", subject="files",
+         bars=[Bar(5, "bulkhead", at_least=0.85, gated=False)]),  # the file system's own time
+    Case("the extension asks, no file, 10 % refused", calls(100, 64, 100_000), "per_second", subject="lookups",
+         bars=[Bar(5, "bulkhead", at_least=0.85)]),
+]
+
+
+@dataclass
+class Row:
+    """A bar with what was measured: of each round, the figure, the other's, and their ratio."""
+
+    title: str
+    unit: str
+    bar: Bar
+    figures: list
+    others: list = field(default_factory=list)
+
+    @property
+    def values(self):
+        return [a / b for a, b in zip(self.figures, self.others)] if self.others else self.figures
+
+    @property
+    def value(self):
+        return statistics.median(self.values)
+
+    def as_json(self):
+        return {"bar": self.bar.number, "title": self.title, "unit": self.unit, "against": self.bar.against,
+                "wanted": self.bar.text, "value": self.value, "met": self.bar.is_met(self.value),
+                "values": self.values, "figures": self.figures, "others": self.others}
+
+
+def rate_of(load, answer, figure):
+    return load["calls"] / answer["seconds"] if figure == "per_second" else answer[figure]
+
+
+def rows_of_case(case, answers):
+    """`answers` is {contender: [answer of each round]}."""
+    unit = "/s" if case.figure == "per_second" else "us"
+
+    def figures(name):
+        return [rate_of(case.load, each, case.figure) for each in answers[name]]
+
+    return [Row(case.title, unit, bar, figures(case.subject), figures(bar.against))
+            for bar in case.bars if bar.against in answers]
+
+
+def rows_of_starts(told):
+    """`told` is what bench_start prints."""
+    times = {each["name"]: each["times"] for each in told}
+    rows = [Row("start to Running, strong sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["strong"],
+                times["bare node"]),
+            Row("start to Running, no sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["none"],
+                times["bare node"]),
+            Row("end of a process to Unhealthy", "ms", Bar(9, "", at_most=1.0), times["noticed"]),
+            Row("restart without back-off", "ms", Bar(10, "start", at_most=1.1), times["restart"], times["strong"])]
+    return rows
+
+
+def rows_of_admission(told):
+    figures = {each["name"]: each["runs_per_second"] for each in told}
+    return [Row(f"admission, {name}", "/s", Bar(12, "", at_least=least), figures[name])
+            for name, least in (("one at a time", 1.2e6), ("64 with one reading of the clock", 8e6))]
+
+
+def row_of_memory(before, after):
+    return Row("memory after 300 000 requests", "KiB", Bar(13, "", at_most=2048), [max(0, after - before)])
+
+
+def rows_of_idle(told):
+    return [Row(f"{told['hosts']} idle hosts, processor", "%", Bar(11, "", at_most=1.0), [told["cpu_percent"]]),
+            Row(f"{told['hosts']} idle hosts, memory each", "KiB", Bar(11, "", at_most=64), [told["kib_a_host"]])]

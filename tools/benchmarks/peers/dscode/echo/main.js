@@ -1,0 +1,5 @@
+'use strict';
+
+exports.activate = context => {
+  context.commands.register('echo', args => args);
+};

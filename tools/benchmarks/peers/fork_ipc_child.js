@@ -1,0 +1,3 @@
+'use strict';
+
+process.on('message', ({ id, text }) => process.send({ id, text }));
