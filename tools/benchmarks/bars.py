@@ -110,8 +110,10 @@ def rows_of_starts(told):
                 times["bare node"]),
             Row("start to Running, no sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["none"],
                 times["bare node"]),
-            Row("end of a process to Unhealthy", "ms", Bar(9, "", at_most=1.0), times["noticed"]),
-            Row("restart without back-off", "ms", Bar(10, "start", at_most=1.1), times["restart"], times["strong"])]
+            Row("end of a process to Unhealthy, strong", "ms", Bar(9, "", at_most=1.0), times["noticed"]),
+            Row("end of a process to Unhealthy, no sandbox", "ms", Bar(9, "", at_most=1.0), times["noticed none"]),
+            Row("restart without back-off, strong", "ms", Bar(10, "start", at_most=1.1), times["restart"], times["strong"]),
+            Row("restart without back-off, no sandbox", "ms", Bar(10, "start", at_most=1.1), times["restart none"], times["none"])]
     return rows
 
 
