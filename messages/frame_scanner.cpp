@@ -114,7 +114,8 @@ std::uint64_t head_of(std::string_view key) {
   return head;
 }
 
-// Whether a decimal literal without a sign is too great for a double.
+// Whether a decimal literal without a sign is too great for a double. So is a zero with an exponent
+// past a double's: Boost.JSON would multiply it with infinity and hand out no number (NaN).
 bool overflows(std::string_view literal, std::string_view whole, std::string_view fraction,
                std::int64_t exponent) {
   constexpr std::int64_t greatest = std::numeric_limits<double>::max_exponent10;
@@ -125,7 +126,7 @@ bool overflows(std::string_view literal, std::string_view whole, std::string_vie
   } else if (auto const first = fraction.find_first_not_of('0'); first != fraction.npos) {
     power = -1 - static_cast<std::int64_t>(first);
   } else {
-    return false;
+    return exponent > greatest;
   }
   power += exponent;
   if (power != greatest)

@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,15 @@ void check_reply(wire::frame_scanner& scanner, wire::envelope const& asked) {
   require(reply.type == type + std::string{wire::response_suffix}, "a reply repeats the type");
 }
 
+bool has_only_finite_numbers(boost::json::value const& value) {
+  if (auto const* const object = value.if_object())
+    return std::ranges::all_of(
+        *object, [](auto const& member) { return has_only_finite_numbers(member.value()); });
+  if (auto const* const array = value.if_array())
+    return std::ranges::all_of(*array, has_only_finite_numbers);
+  return !value.is_double() || std::isfinite(value.get_double());
+}
+
 void check_frame(std::string const& frame) {
   wire::frame_scanner scanner;
   wire::envelope found;
@@ -98,7 +108,8 @@ void check_frame(std::string const& frame) {
   require(envelope.at("type").as_string() == found.type, "the types agree");
   auto const payload =
       boost::json::parse({found.payload.data(), found.payload.size()}, failed, {}, options);
-  require(!failed && payload == envelope.at("payload"), "the payloads agree");
+  require(!failed && has_only_finite_numbers(payload), "an accepted number is one");
+  require(payload == envelope.at("payload"), "the payloads agree");
 
   auto const kept = std::string{found.payload};
   check_reply(scanner, found);

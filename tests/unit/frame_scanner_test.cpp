@@ -1,9 +1,11 @@
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
+#include <bulkhead/messages/payload.hpp>
 
 #include <boost/json.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <ostream>
 #include <random>
 #include <set>
@@ -405,8 +407,10 @@ TEST_CASE("numbers that do not fit are json_number") {
       {"0." + std::string(400, '0') + "1e400", {}},
       {"5e-324", {}},
       {"1e-999", {}},
-      {"0e999", {}},
-      {"0.000e99999999", {}},
+      {"0e308", {}},
+      {"0e309", errc::json_number},
+      {"-0.000e309", errc::json_number},
+      {"0e-999", {}},
       {"1e-99999999", {}},
       {"0e100000000", errc::json_number},
       {"1e-100000000", errc::json_number},
@@ -415,6 +419,18 @@ TEST_CASE("numbers that do not fit are json_number") {
       {"0." + std::string(1'000'000, '3'), {}},
       {"1." + std::string(1'000'000, '7') + "e308", {}},
   });
+}
+
+TEST_CASE("whoever reads an accepted number as a value gets a finite one") {
+  for (auto const& text :
+       {"0e308"s, "0.000e308"s, "0e-99999999"s, "1.7976931348623157e308"s,
+        "9" + std::string(309, '0') + "e-309", "0." + std::string(400, '0') + "1e400",
+        "1." + std::string(100'000, '7') + "e308", "18446744073709551616"s,
+        "999999999999999999999"s}) {
+    INFO(text.substr(0, 40));
+    REQUIRE(validate(text) == std::nullopt);
+    CHECK(std::isfinite(payload{text}.value().to_number<double>()));
+  }
 }
 
 TEST_CASE("bytes behind the value are json_trailing") {
