@@ -2,8 +2,11 @@
 
 #include <bulkhead/messages/traceparent.hpp>
 
+#include <boost/json/parse.hpp>
+
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <tuple>
@@ -114,8 +117,10 @@ std::uint64_t head_of(std::string_view key) {
   return head;
 }
 
-// Whether a decimal literal without a sign is too great for a double. So is a zero with an exponent
-// past a double's: Boost.JSON would multiply it with infinity and hand out no number (NaN).
+// Whether Boost.JSON, which is how callers read a payload, makes no finite double of a decimal
+// literal without a sign: it is too great, or a zero with an exponent past a double's, which would
+// be multiplied with infinity. Next to the greatest double Boost.JSON is the one to ask, as it
+// rounds otherwise than from_chars.
 bool overflows(std::string_view literal, std::string_view whole, std::string_view fraction,
                std::int64_t exponent) {
   constexpr std::int64_t greatest = std::numeric_limits<double>::max_exponent10;
@@ -131,8 +136,10 @@ bool overflows(std::string_view literal, std::string_view whole, std::string_vie
   power += exponent;
   if (power != greatest)
     return power > greatest;
-  double value = 0;
-  return std::from_chars(literal.data(), literal.data() + literal.size(), value).ec != std::errc{};
+  boost::system::error_code failed;
+  auto const value = boost::json::parse({literal.data(), literal.size()}, failed);
+  auto const* const number = value.if_double();
+  return number == nullptr || !std::isfinite(*number);
 }
 
 /// As many digits as JavaScript writes without an exponent (ECMA-262, Number::toString: up to
