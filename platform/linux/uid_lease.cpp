@@ -47,21 +47,30 @@ bool is_an_account(uid_t uid) {
   return found != nullptr || failed == ERANGE;
 }
 
-/// Nothing where somebody else holds it. The lock is on the folder itself, so it counts only if the
-/// name still leads there.
+/// A lock counts only if the name still leads to the folder that has it.
+bool leads_to(int leases, std::string const& name, int folder) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(folder, &held) == 0 &&
+         ::fstatat(leases, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+/// Nothing where there is none, or somebody else holds it.
+std::optional<unique_fd> lock_existing(int leases, std::string const& name) {
+  unique_fd folder{::openat(leases, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!folder || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
+    return std::nullopt;
+  return folder;
+}
+
+/// Nothing where somebody else holds it.
 std::optional<unique_fd> lock_folder(int leases, std::string const& name) {
   for (;;) {
     if (::mkdirat(leases, name.c_str(), 0755) != 0 && errno != EEXIST)
       return std::nullopt;
-    unique_fd folder{
-        ::openat(leases, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!folder || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
-      return std::nullopt;
-    struct stat held {};
-    struct stat named {};
-    if (::fstat(folder.get(), &held) == 0 &&
-        ::fstatat(leases, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-        held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+    auto folder = lock_existing(leases, name);
+    if (!folder || leads_to(leases, name, folder->get()))
       return folder;
   }
 }
@@ -72,6 +81,19 @@ void empty_folder(int folder) noexcept {
     return;
   for (auto const& entry : *entries)
     ::unlinkat(folder, entry.name.c_str(), 0);
+}
+
+/// Removes what killed backends have left, whose locks the kernel has released.
+void remove_abandoned(int leases) noexcept {
+  auto const entries = entries_of(leases, most_leases);
+  if (!entries)
+    return;
+  for (auto const& entry : *entries)
+    if (auto const folder = lock_existing(leases, entry.name);
+        folder && leads_to(leases, entry.name, folder->get())) {
+      empty_folder(folder->get());
+      ::unlinkat(leases, entry.name.c_str(), AT_REMOVEDIR);
+    }
 }
 
 result<unique_fd> open_leases() {
@@ -108,6 +130,7 @@ result<uid_lease> uid_lease::take(uid_t first) {
     if (auto folder = lock_folder(leases->get(), name)) {
       ::fchmod(folder->get(), 0755);
       empty_folder(folder->get());
+      remove_abandoned(leases->get());
       return uid_lease{uid, std::filesystem::path{leases_path} / name, std::move(*folder)};
     }
   }

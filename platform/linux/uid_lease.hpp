@@ -15,9 +15,9 @@ namespace bulkhead::platform {
 /// releases with the process. Not thread-safe.
 class uid_lease {
 public:
-  /// The first free uid from `first` up; the group has the same number. Fails with
-  /// sandbox_unavailable: not root, /run can't be written, or no uid of the range is this user
-  /// namespace's to use and without an account.
+  /// The first free uid from `first` up; the group has the same number. Removes what killed
+  /// backends have left. Fails with sandbox_unavailable: not root, /run can't be written, or no uid
+  /// of the range is this user namespace's to use and without an account.
   static result<uid_lease> take(uid_t first);
 
   uid_lease(uid_lease&&) noexcept = default;

@@ -5,6 +5,7 @@
 #include <bulkhead/platform/linux/uid_lease.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,19 @@ TEST_CASE("no two leases have the same uid, and one that is given back is free")
   one.reset();
   CHECK(!disk::exists(folder));
   CHECK(uid_lease::take(first).value().uid() == first);
+}
+
+TEST_CASE("the next lease removes what killed backends have left, and nothing that is held") {
+  if (!is_root())
+    return;
+  auto const held = uid_lease::take(first).value();
+  auto const left = held.folder().parent_path() / std::to_string(first + 7);
+  disk::create_directory(left);
+  std::ofstream{left / "script.js"} << "content";
+  auto const next = uid_lease::take(first).value();
+  CHECK(!disk::exists(left));
+  CHECK(disk::exists(held.folder()));
+  CHECK(disk::exists(next.folder()));
 }
 
 TEST_CASE("a uid that is somebody's is not taken") {
