@@ -81,13 +81,14 @@ audit_records decide(permission_guard_state& state, inbound_batch& batch) {
   std::size_t limited = 0;
   std::size_t last_limited = 0;
   batch.set_access(access);
+  access_decision decision;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (batch.decision(i) == verdict::rate_limited) {
       ++limited;
       last_limited = i;
       continue;
     }
-    auto const decision = state.rules->decide(*access, held, batch.type(i), batch.payload(i));
+    state.rules->decide(*access, held, batch.type(i), batch.payload(i), decision);
     mark(batch, i, decision);
     if (!is_to_be_recorded(decision, batch.type(i), state.auditing.level))
       continue;

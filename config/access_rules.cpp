@@ -20,9 +20,11 @@ path_pattern own_rule(std::filesystem::path const& path, std::string_view what) 
   return {text, text, 0, "the extension's own " + std::string{what}, true};
 }
 
+/// Asks first what rules most out.
 bool lies_in(std::string_view path, std::string_view folder) noexcept {
-  return folder == "/" ||
-         (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
+  auto const size = folder.size();
+  return folder == "/" || (path.size() >= size && (path.size() == size || path[size] == '/') &&
+                           path.starts_with(folder));
 }
 
 /// The path of a pattern up to its first wildcard.
@@ -102,18 +104,28 @@ result<host_access_ptr> access_of(policy const& rules, host_policy const& host,
       std::move(home), host.rate_limit, host.limits, std::move(roots), closed_places(rules)});
 }
 
+/// Mostly the path is taken as it stands, into what memory `canonical` has.
+bool make_canonical(std::string_view asked, std::string_view home, std::string& canonical) {
+  if (is_canonical_path(asked)) {
+    canonical = asked;
+    return true;
+  }
+  auto made = canonical_path(asked, home);
+  if (made)
+    canonical = std::move(*made);
+  return made.has_value();
+}
+
 /// The path rules about each path that the payload names.
 void decide_paths(host_access const& host, served_request const& served, std::string_view payload,
                   access_decision& decision) {
+  std::string unescaped;
   for (std::size_t i = 0; i < served.paths.size(); ++i) {
-    auto const asked = string_member(payload, served.paths[i].name);
-    auto canonical = asked ? canonical_path(*asked, host.home)
-                           : result<std::string>{error{errc::invalid_payload}};
-    if (!canonical) {
+    auto const asked = string_member(payload, served.paths[i].name, unescaped);
+    if (!asked || !make_canonical(*asked, host.home, decision.paths[i])) {
       decision.result = outcome::path_invalid;
       return;
     }
-    decision.paths[i] = std::move(*canonical);
     auto const found = host.decide(served.paths[i].action, decision.paths[i]);
     decision.rule = found.rule;
     if (!found.allowed) {
@@ -178,24 +190,28 @@ host_access_ptr access_rules::find(std::string_view host) const {
   return found != hosts_.end() ? found->second : nullptr;
 }
 
-access_decision access_rules::decide(host_access const& host, permission_set const& held,
-                                     std::string_view type, std::string_view payload) const {
-  access_decision decision;
+void access_rules::decide(host_access const& host, permission_set const& held,
+                          std::string_view type, std::string_view payload,
+                          access_decision& into) const {
+  into.result = outcome::permission_denied;
+  into.needed = std::nullopt;
+  into.rule = nullptr;
+  for (auto& path : into.paths)
+    path.clear();
   auto const* const served = find_served_request(type);
   if (served) {
-    decision.needed = served->needs;
+    into.needed = served->needs;
   } else {
     auto const named = embedder_.find(type);
     if (named == embedder_.end())
-      return decision;
-    decision.needed = named->second;
+      return;
+    into.needed = named->second;
   }
-  if (decision.needed && !held.contains(*decision.needed))
-    return decision;
-  decision.result = outcome::allowed;
+  if (into.needed && !held.contains(*into.needed))
+    return;
+  into.result = outcome::allowed;
   if (served)
-    decide_paths(host, *served, payload, decision);
-  return decision;
+    decide_paths(host, *served, payload, into);
 }
 
 } // namespace bulkhead

@@ -70,7 +70,7 @@ struct host_access {
 
 using host_access_ptr = std::shared_ptr<host_access const>;
 
-/// What was decided about one request.
+/// What was decided about one request. One that is decided into again keeps its buffers.
 struct access_decision {
   enum class outcome : std::uint8_t { allowed, permission_denied, path_denied, path_invalid };
 
@@ -98,9 +98,9 @@ public:
   host_access_ptr find(std::string_view host) const;
 
   /// Decides about a request of a host that holds `held`. `payload` is valid JSON text. A type that
-  /// neither the protocol nor the policy's [requests] names is refused.
-  access_decision decide(host_access const& host, permission_set const& held, std::string_view type,
-                         std::string_view payload) const;
+  /// neither the protocol nor the policy's [requests] names is refused. All of `into` is written.
+  void decide(host_access const& host, permission_set const& held, std::string_view type,
+              std::string_view payload, access_decision& into) const;
 
 private:
   std::map<std::string, permission, std::less<>> embedder_; // [requests]

@@ -6,10 +6,16 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace bulkhead {
 namespace {
@@ -111,6 +117,30 @@ private:
 
 // ---- tails: what a path ends with where one of its names does -------------------------------
 
+constexpr std::size_t bits = std::numeric_limits<std::uint64_t>::digits;
+
+/// Bit i: text[i] is a slash. Looks at so many bytes as there are bits.
+std::uint64_t slashes_of(std::string_view text) noexcept {
+  auto const size = std::min(text.size(), bits);
+  std::uint64_t found = 0;
+#if defined(__SSE2__)
+  constexpr std::size_t block = sizeof(__m128i);
+  if (size >= block) {
+    auto const last = size - block; // blocks overlap where the last is not a whole one further on
+    for (std::size_t at = 0;; at = std::min(at + block, last)) {
+      auto const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(text.data() + at));
+      auto const slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+      found |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(slashes))} << at;
+      if (at == last)
+        return found;
+    }
+  }
+#endif
+  for (std::size_t at = 0; at < size; ++at)
+    found |= std::uint64_t{text[at] == '/'} << at;
+  return found;
+}
+
 /// Denies of the shapes "**/name" (tail "/name") and "**/*ending" (tail "ending"). They match where
 /// the bytes before the end of any of the path's names are the tail: a slash in the tail can only
 /// meet a slash of the path, and what the star stands for is whatever is left of the name.
@@ -135,13 +165,14 @@ public:
   path_pattern const* find(std::string_view path) const noexcept {
     if (groups_.empty())
       return nullptr;
-    for (std::size_t end = 1; end < path.size(); ++end) {
-      // One branch that is seldom taken, where two would be guessed wrong at every other name.
-      if (!(may_end(path[end - 1]) & (path[end] == '/')))
-        continue;
-      if (auto const* const found = find_at_end(path.substr(0, end)))
-        return found;
-    }
+    for (std::size_t begin = 1; begin < path.size(); begin += bits)
+      for (auto left = slashes_of(path.substr(begin)); left != 0; left &= left - 1) {
+        auto const end = begin + static_cast<std::size_t>(std::countr_zero(left));
+        if (!may_end(path[end - 1]))
+          continue;
+        if (auto const* const found = find_at_end(path.substr(0, end)))
+          return found;
+      }
     return may_end(path.back()) ? find_at_end(path) : nullptr;
   }
 

@@ -5,6 +5,10 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace bulkhead {
 namespace {
 
@@ -42,6 +46,38 @@ bool has_control_character(std::string_view text) {
 
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != "..";
+}
+
+/// Whether the path is canonical at the first look, which most are: printable ASCII, and no slash
+/// before a slash, a dot or the end. False says nothing.
+bool is_clearly_canonical([[maybe_unused]] std::string_view path) {
+#if defined(__SSE2__)
+  constexpr std::size_t block = sizeof(__m128i);
+  if (path.size() <= block)
+    return false;
+  auto const load = [](char const* from) {
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(from));
+  };
+  auto const space = _mm_set1_epi8(0x20);
+  auto const del = _mm_set1_epi8(0x7F);
+  auto const slash = _mm_set1_epi8('/');
+  auto const dot = _mm_set1_epi8('.');
+  auto const last = path.size() - block - 1; // the last block and what follows each of its bytes
+  for (std::size_t at = 0;; at = std::min(at + block, last)) {
+    auto const bytes = load(path.data() + at);
+    auto const next = load(path.data() + at + 1);
+    // Signed: bytes of 0x80 and above are less than a space, too.
+    auto const strange = _mm_or_si128(_mm_cmplt_epi8(next, space), _mm_cmpeq_epi8(next, del));
+    auto const marks = _mm_or_si128(_mm_cmpeq_epi8(next, slash), _mm_cmpeq_epi8(next, dot));
+    auto const pairs = _mm_and_si128(_mm_cmpeq_epi8(bytes, slash), marks);
+    if (_mm_movemask_epi8(_mm_or_si128(strange, pairs)) != 0)
+      return false;
+    if (at == last)
+      return path.front() == '/' && path.back() != '/';
+  }
+#else
+  return false;
+#endif
 }
 
 bool holds_encoded_slash(std::string_view encoded) {
@@ -97,7 +133,7 @@ bool append_names(std::string& canonical, std::string_view path) {
 bool is_canonical_path(std::string_view path) noexcept {
   if (!path.starts_with('/') || path.size() > longest_path)
     return false;
-  if (path == "/")
+  if (path == "/" || is_clearly_canonical(path))
     return true;
   std::size_t begin = 1;
   for (std::size_t at = 1; at < path.size(); ++at) {

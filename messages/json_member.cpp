@@ -7,7 +7,9 @@
 namespace bulkhead {
 namespace {
 
-constexpr std::string_view blank = " \t\r\n";
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 /// Walks over text that is known to be JSON.
 class walker {
@@ -16,7 +18,8 @@ public:
       : text_{text} {}
 
   char peek() {
-    at_ = std::min(text_.find_first_not_of(blank, at_), text_.size());
+    while (at_ < text_.size() && is_blank(text_[at_])) // mostly there is none
+      ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
   }
   bool take(char c) {
@@ -29,8 +32,12 @@ public:
   /// What stands between the quotes.
   std::string_view string() {
     auto const begin = ++at_;
-    while (text_[at_] != '"')
+    for (;;) {
+      at_ += wire::plain_length(text_.substr(at_));
+      if (text_[at_] == '"')
+        break;
       at_ += text_[at_] == '\\' ? 2u : 1u;
+    }
     return text_.substr(begin, at_++ - begin);
   }
 
@@ -66,24 +73,44 @@ private:
   std::size_t at_ = 0;
 };
 
-} // namespace
+bool has_escapes(std::string_view raw) {
+  return raw.find('\\') != std::string_view::npos;
+}
 
-std::optional<std::string> string_member(std::string_view object, std::string_view name) {
+/// What stands between the member's quotes.
+std::optional<std::string_view> raw_member(std::string_view object, std::string_view name) {
   walker walk{object};
   if (!walk.take('{'))
     return std::nullopt;
   while (walk.peek() == '"') {
     auto const key = walk.string();
     walk.take(':');
-    if (key == name || (key.find('\\') != std::string_view::npos && wire::unescape(key) == name)) {
+    if (key == name || (has_escapes(key) && wire::unescape(key) == name)) {
       if (walk.peek() != '"')
         return std::nullopt;
-      return wire::unescape(walk.string());
+      return walk.string();
     }
     walk.skip_value();
     walk.take(',');
   }
   return std::nullopt;
+}
+
+} // namespace
+
+std::optional<std::string> string_member(std::string_view object, std::string_view name) {
+  if (auto const raw = raw_member(object, name))
+    return wire::unescape(*raw);
+  return std::nullopt;
+}
+
+std::optional<std::string_view> string_member(std::string_view object, std::string_view name,
+                                              std::string& unescaped) {
+  auto const raw = raw_member(object, name);
+  if (!raw || !has_escapes(*raw))
+    return raw;
+  unescaped = wire::unescape(*raw);
+  return unescaped;
 }
 
 } // namespace bulkhead

@@ -12,4 +12,8 @@ namespace bulkhead {
 /// only copy that is made of the text.
 std::optional<std::string> string_member(std::string_view object, std::string_view name);
 
+/// The same without a copy: the result lies in `object`, or in `unescaped` where it has escapes.
+std::optional<std::string_view> string_member(std::string_view object, std::string_view name,
+                                              std::string& unescaped);
+
 } // namespace bulkhead

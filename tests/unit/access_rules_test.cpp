@@ -21,7 +21,9 @@ struct one_host {
 
   access_decision decide(std::string_view type, std::string_view payload = "{}",
                          permission_set held = everything()) const {
-    return rules->decide(*host, held, type, payload);
+    access_decision decision;
+    rules->decide(*host, held, type, payload, decision);
+    return decision;
   }
 
   static permission_set everything() {

@@ -94,11 +94,12 @@ int main(int argc, char** argv) {
   std::size_t next = 0;
   std::size_t denied = 0;
 
+  access_decision decision;
   auto const decide = [&](rate_limit::clock::time_point now) {
     auto const& payload = payloads[next++ % payloads.size()];
     if (limits.take("fs.readFile", now).count() > 0)
       std::abort(); // the limit is above what this machine can do
-    auto const decision = rules->decide(*host, host->granted, "fs.readFile", payload);
+    rules->decide(*host, host->granted, "fs.readFile", payload, decision);
     denied += decision.result != access_decision::outcome::allowed ? 1 : 0;
   };
   std::vector<figure> figures;
