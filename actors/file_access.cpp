@@ -84,4 +84,29 @@ result<rooted> open_root(host_access const& access, std::string_view canonical) 
   return open_root(root, canonical);
 }
 
+result<found_object> find_object(host_access const& access, path_action action,
+                                 std::string_view canonical) {
+  auto in = open_root(access, canonical);
+  if (!in)
+    return in.error();
+  auto found = in->folder.locate(in->below);
+  if (!found)
+    return found.error();
+  if (!is_allowed(access, action, in->root, found->relative))
+    return error{errc::path_denied};
+  return found_object{std::move(*in), std::move(*found)};
+}
+
+result<found_target> find_target(host_access const& access, std::string_view canonical) {
+  auto in = open_root(access, canonical);
+  if (!in)
+    return in.error();
+  auto where = in->folder.locate_parent(in->below);
+  if (!where)
+    return where.error();
+  if (!is_allowed(access, path_action::write, in->root, where->relative()))
+    return error{errc::path_denied};
+  return found_target{std::move(*in), std::move(*where)};
+}
+
 } // namespace bulkhead

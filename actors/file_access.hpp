@@ -39,11 +39,32 @@ struct rooted {
   std::string below;
 };
 
+/// An existing object.
+struct found_object {
+  rooted in;
+  platform::located found;
+};
+
+/// A name that is made, replaced or removed.
+struct found_target {
+  rooted in;
+  platform::place where;
+};
+
 /// Opens the folder that `root` names, in which `canonical` lies. Fails as platform::folder::open
 /// does. Blocks; any thread.
 result<rooted> open_root(std::string_view root, std::string_view canonical);
 
 /// The same with the outermost folder that a rule opens; path_denied where there is none.
 result<rooted> open_root(host_access const& access, std::string_view canonical);
+
+/// Finds what a canonical path names beneath its root, and asks the rules about where it really is:
+/// path_denied where they don't allow it. Fails as platform::folder::locate does. Blocks; any
+/// thread.
+result<found_object> find_object(host_access const& access, path_action action,
+                                 std::string_view canonical);
+
+/// The same for a name that is to be written, which need not exist.
+result<found_target> find_target(host_access const& access, std::string_view canonical);
 
 } // namespace bulkhead

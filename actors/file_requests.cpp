@@ -1,8 +1,8 @@
 #include <bulkhead/actors/file_requests.hpp>
 
+#include <bulkhead/actors/file_content.hpp>
 #include <bulkhead/actors/find_files.hpp>
 #include <bulkhead/actors/request_arguments.hpp>
-#include <bulkhead/messages/base64.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
 #include <bulkhead/platform/files.hpp>
 
@@ -33,66 +33,11 @@ std::string_view name_of(file_type type) noexcept {
   return "other";
 }
 
-// ---- from a name to the object ----------------------------------------------------------------
-
-/// An existing object.
-struct object {
-  rooted in;
-  platform::located found;
-};
-
-result<object> find_object(host_access const& access, path_action action,
-                           std::string const& canonical) {
-  auto in = open_root(access, canonical);
-  if (!in)
-    return in.error();
-  auto found = in->folder.locate(in->below);
-  if (!found)
-    return found.error();
-  if (!is_allowed(access, action, in->root, found->relative))
-    return error{errc::path_denied};
-  return object{std::move(*in), std::move(*found)};
-}
-
-/// A name that is made, replaced or removed.
-struct target {
-  rooted in;
-  platform::place where;
-};
-
-result<target> find_target(host_access const& access, std::string const& canonical) {
-  auto in = open_root(access, canonical);
-  if (!in)
-    return in.error();
-  auto where = in->folder.locate_parent(in->below);
-  if (!where)
-    return where.error();
-  if (!is_allowed(access, path_action::write, in->root, where->relative()))
-    return error{errc::path_denied};
-  return target{std::move(*in), std::move(*where)};
-}
-
-// ---- what a payload says ----------------------------------------------------------------------
-
-/// "utf8" or "base64"; what is given where none is.
-result<bool> is_base64(request_arguments const& given, bool otherwise) {
-  auto const encoding = given.text("encoding");
-  if (!encoding)
-    return otherwise;
-  if (*encoding != "utf8" && *encoding != "base64")
-    return invalid_argument("encoding must be \"utf8\" or \"base64\"");
-  return *encoding == "base64";
-}
-
 // ---- the host's own storage -------------------------------------------------------------------
 
 /// Whether an operation lands there, whatever name or link led to it.
 bool counts_as_storage(file_request const& asked, rooted const& in, std::string_view relative) {
   return asked.ledger->holds(path_below(in.root.real, relative));
-}
-
-error storage_full() {
-  return error{errc::limit_exceeded, "limits.storage would be exceeded"};
 }
 
 /// Says for each entry below a folder whether the rules allow `action` there.
@@ -105,7 +50,7 @@ platform::entry_check allowed_below(host_access const& access, path_action actio
 
 // ---- the requests -----------------------------------------------------------------------------
 
-result<json> stat(file_request const& asked) {
+result<file_answer> stat(file_request const& asked) {
   auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
   if (!object)
     return object.error();
@@ -116,7 +61,7 @@ result<json> stat(file_request const& asked) {
       {"type", name_of(status->type)}, {"size", status->size}, {"mtime", status->modified_ms}};
 }
 
-result<json> read_directory(file_request const& asked) {
+result<file_answer> read_directory(file_request const& asked) {
   auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
   if (!object)
     return object.error();
@@ -130,34 +75,27 @@ result<json> read_directory(file_request const& asked) {
   return json{{"entries", std::move(entries)}};
 }
 
-result<json> read_file(file_request const& asked) {
+result<file_answer> read_file(file_request const& asked) {
   request_arguments const given{asked.payload};
-  auto const base64 = is_base64(given, false);
-  if (!base64)
-    return base64.error();
+  auto const how = encoding_of(asked, given);
+  if (!how)
+    return how.error();
   auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
   if (!object)
     return object.error();
   auto content = platform::read_file(object->found, asked.access->limits.frame);
   if (!content)
     return content.error();
-  if (*base64)
-    return json{{"content", to_base64(*content)}, {"encoding", "base64"}};
-  if (!wire::is_utf8(*content))
-    return error{errc::file_unsupported, "the file is not UTF-8: read it as base64"};
-  return json{{"content", std::move(*content)}, {"encoding", "utf8"}};
+  return content_answer(std::move(*content), *how);
 }
 
-result<json> write_file(file_request const& asked) {
+result<file_answer> write_file(file_request const& asked) {
   request_arguments const given{asked.payload};
-  auto const content = given.text("content");
-  auto const base64 = is_base64(given, false);
-  if (!content || !base64)
-    return content ? base64.error() : invalid_argument("content must be a string");
-  std::optional<std::string> decoded;
-  if (*base64 && !(decoded = from_base64(*content)))
-    return invalid_argument("content is not base64");
-  std::string_view const bytes = decoded ? std::string_view{*decoded} : *content;
+  std::string decoded;
+  auto const content = content_of(asked, given, decoded);
+  if (!content)
+    return content.error();
+  auto const bytes = *content;
 
   auto const target = find_target(*asked.access, asked.paths[0]);
   if (!target)
@@ -165,7 +103,7 @@ result<json> write_file(file_request const& asked) {
   platform::write_options const options{given.flag("create", true), given.flag("overwrite", true)};
   if (!counts_as_storage(asked, target->in, target->where.relative())) {
     auto const written = platform::write_file(target->where, bytes, options);
-    return written ? result<json>{boost::json::object{}} : written.error();
+    return written ? result<file_answer>{boost::json::object{}} : written.error();
   }
 
   auto const turn = asked.ledger->lock();
@@ -185,7 +123,7 @@ result<json> write_file(file_request const& asked) {
 }
 
 /// Makes the folder and those above it that are missing.
-result<json> create_directory(file_request const& asked) {
+result<file_answer> create_directory(file_request const& asked) {
   auto const& access = *asked.access;
   auto const in = open_root(access, asked.paths[0]);
   if (!in)
@@ -222,7 +160,7 @@ auto changing_storage(file_request const& asked, bool concerned, Change change) 
   return changed;
 }
 
-result<json> remove(file_request const& asked) {
+result<file_answer> remove(file_request const& asked) {
   auto const recursive = request_arguments{asked.payload}.flag("recursive", false);
   auto const target = find_target(*asked.access, asked.paths[0]);
   if (!target)
@@ -232,10 +170,10 @@ result<json> remove(file_request const& asked) {
   auto const concerned = counts_as_storage(asked, target->in, target->where.relative());
   auto const removed = changing_storage(
       asked, concerned, [&] { return platform::remove_entry(target->where, recursive, allowed); });
-  return removed ? result<json>{boost::json::object{}} : removed.error();
+  return removed ? result<file_answer>{boost::json::object{}} : removed.error();
 }
 
-result<json> rename(file_request const& asked) {
+result<file_answer> rename(file_request const& asked) {
   auto const overwrite = request_arguments{asked.payload}.flag("overwrite", false);
   auto const& access = *asked.access;
   if (access.root_of(asked.paths[1]) == asked.paths[1])
@@ -267,10 +205,10 @@ result<json> rename(file_request const& asked) {
                                     return leaves(below, type) && arrives(below, type);
                                   });
   });
-  return renamed ? result<json>{boost::json::object{}} : renamed.error();
+  return renamed ? result<file_answer>{boost::json::object{}} : renamed.error();
 }
 
-result<json> copy(file_request const& asked) {
+result<file_answer> copy(file_request const& asked) {
   auto const overwrite = request_arguments{asked.payload}.flag("overwrite", false);
   auto const& access = *asked.access;
   auto const from = find_object(access, path_action::read, asked.paths[0]);
@@ -296,12 +234,12 @@ result<json> copy(file_request const& asked) {
       return storage_full();
     return made;
   });
-  return copied ? result<json>{boost::json::object{}} : copied.error();
+  return copied ? result<file_answer>{boost::json::object{}} : copied.error();
 }
 
 struct served {
   std::string_view type;
-  result<json> (*serve)(file_request const&);
+  result<file_answer> (*serve)(file_request const&);
 };
 
 constexpr served table[] = {
@@ -318,7 +256,7 @@ constexpr served table[] = {
 
 } // namespace
 
-result<json> serve_file_request(file_request const& asked) {
+result<file_answer> serve_file_request(file_request const& asked) {
   auto const* const found = std::ranges::find(table, asked.type, &served::type);
   if (found == std::end(table))
     return error{errc::unsupported_request};

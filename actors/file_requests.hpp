@@ -5,13 +5,17 @@
 #include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/messages/error.hpp>
 #include <bulkhead/messages/json.hpp>
+#include <bulkhead/messages/shared_bytes.hpp>
 #include <bulkhead/platform/watched_tree.hpp>
 
 #include <array>
+#include <concepts>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bulkhead {
 
@@ -19,18 +23,31 @@ namespace bulkhead {
 /// the pool can serve it.
 struct file_request {
   std::string type;
-  std::string payload;              ///< JSON text
+  std::string payload; ///< JSON text
+  std::optional<shared_bytes> attachment;
+  bool takes_attachment = false;    ///< the answer may have one
   std::array<std::string, 2> paths; ///< canonical, and allowed by the path rules as names
   host_access_ptr access;
   std::shared_ptr<storage_ledger> ledger;
   std::stop_token stop;
 };
 
-/// Serves it and returns the reply's payload. Finds each object beneath the outermost folder that
+/// What a request is answered with: the reply's payload and, where that says so, bytes beside it.
+struct file_answer {
+  template <std::convertible_to<json> Payload>
+  file_answer(Payload&& answer, std::optional<shared_bytes> beside = {})
+      : payload(std::forward<Payload>(answer))
+      , attachment{std::move(beside)} {}
+
+  json payload;
+  std::optional<shared_bytes> attachment;
+};
+
+/// Serves it. Finds each object beneath the outermost folder that
 /// the policy names, asks the path rules once more about the object itself, wherever links led to
 /// it, and then works on its descriptor only. Fails with a code of the 40xx; no detail names a path
 /// of this machine. Blocks; any thread.
-result<json> serve_file_request(file_request const& asked);
+result<file_answer> serve_file_request(file_request const& asked);
 
 /// What fs.watch asks for.
 struct opened_watch {

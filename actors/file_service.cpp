@@ -4,6 +4,7 @@
 #include <bulkhead/platform/output_lines.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/post.hpp>
 
 #include <chrono>
 #include <exception>
@@ -26,12 +27,15 @@ constexpr auto longest_together = std::chrono::milliseconds{1};
 struct served_call {
   inbound_call_ptr call;
   file_request asked;
-  std::optional<result<json>> answer; // nothing: it is still to be served
-  std::optional<opened_watch> watch;  // of fs.watch, if there is an answer
+  std::shared_ptr<open_files> files;
+  std::optional<result<file_answer>> answer; // nothing: it is still to be served
+  std::optional<opened_watch> watch;         // of fs.watch, if there is an answer
 };
 using served_calls = std::vector<served_call>;
 
-result<json> serve(served_call& one) {
+result<file_answer> serve(served_call& one) {
+  if (open_files::serves(one.asked.type))
+    return one.files->serve(one.asked);
   if (one.asked.type != "fs.watch")
     return serve_file_request(one.asked);
   auto watch = open_watch(one.asked);
@@ -54,10 +58,18 @@ void serve_some(served_calls& calls) {
   }
 }
 
+void reply(inbound_call& call, file_answer answer) {
+  if (answer.attachment)
+    call.reply(answer.payload, std::move(*answer.attachment));
+  else
+    call.reply(answer.payload);
+}
+
 void answer(service_ptr self, host_files& host, served_call& one) {
   auto& call = *one.call;
   if (*one.answer)
-    return one.watch ? host.watches->begin(call, std::move(*one.watch)) : call.reply(**one.answer);
+    return one.watch ? host.watches->begin(call, std::move(*one.watch))
+                     : reply(call, std::move(**one.answer));
   auto const& failed = one.answer->error();
   if (failed.code() == errc::file_unavailable)
     self->state.around->log->warn("[{}] {}: {}", call.host(), platform::escape_line(call.type()),
@@ -69,6 +81,9 @@ file_request request_of(inbound_call& call, host_files const& host) {
   file_request asked;
   asked.type = call.type();
   asked.payload = call.payload_text();
+  if (auto const* const attachment = call.attachment())
+    asked.attachment = *attachment;
+  asked.takes_attachment = call.takes_attachments();
   asked.paths = {std::string{call.path(0)}, std::string{call.path(1)}};
   asked.access = call.access();
   asked.ledger = host.ledger;
@@ -95,7 +110,7 @@ served_calls take_waiting(host_files& host) {
       continue;
     }
     auto asked = request_of(*call, host);
-    taken.push_back({std::move(call), std::move(asked), std::nullopt, std::nullopt});
+    taken.push_back({std::move(call), std::move(asked), host.files, std::nullopt, std::nullopt});
   }
   return taken;
 }
@@ -129,7 +144,7 @@ task<void> work(service_ptr self, host_files_ptr host) {
 host_files_ptr host_of(file_service_state& state, inbound_call const& call) {
   auto& host = state.hosts[call.host()];
   if (!host || host->generation != call.generation()) {
-    host = std::make_shared<host_files>();
+    host = std::make_shared<host_files>(state.around->on);
     host->generation = call.generation();
     auto const& own = call.access()->own;
     host->ledger = std::make_shared<storage_ledger>(
@@ -144,15 +159,20 @@ void accept(service_ptr self, inbound_call_ptr call) {
   if (call->type() == "fs.unwatch")
     return host->watches->end(*call);
   auto const limit = call->access()->limits.fs_operations;
-  if (limit != 0 && host->operations >= limit)
+  auto const gives_back = call->type() == "fs.closeFile";
+  if (limit != 0 && host->operations >= limit && !gives_back)
     return call->fail(errc::limit_exceeded, "limits.fs_operations is used up");
-  ++host->operations;
+  host->operations += gives_back ? 0 : 1;
   host->waiting.push_back(std::move(call));
   if (!host->busy)
     detach(self, work(self, host));
 }
 
 } // namespace
+
+host_files::~host_files() {
+  boost::asio::post(on_.blocking_pool(), [closed = std::move(files)] {});
+}
 
 service_actor::behavior_type file_service(service_ptr self, file_surroundings around) {
   self->state.around.emplace(std::move(around));

@@ -134,7 +134,7 @@ private:
 
 } // namespace
 
-result<json> find_files(file_request const& asked) {
+result<file_answer> find_files(file_request const& asked) {
   auto wanted = read_wanted(asked.payload);
   if (!wanted)
     return wanted.error();

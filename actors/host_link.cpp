@@ -1,6 +1,7 @@
 #include <bulkhead/actors/host_link.hpp>
 
 #include <bulkhead/config/defaults.hpp>
+#include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/messages/sensitive.hpp>
 
 #include <boost/asio/post.hpp>
@@ -20,8 +21,29 @@ constexpr std::int64_t protocol_version = 1;
 /// How many violations that may be an honest mistake (a reply too many) are forgiven.
 constexpr std::uint32_t lesser_violation_budget = 10;
 
+/// What a host's open requests may hold before further ones are refused: more than a frame of the
+/// greatest size, and several times what the Node host leaves unsent, so that only who is served
+/// much more slowly than it asks comes near it.
+constexpr std::size_t inbound_high_water = std::size_t{64} << 20;
+
 bool is_lesser(errc what) noexcept {
   return what == errc::unknown_reply || what == errc::id_in_use;
+}
+
+bool has_use_for_attachment(wire::message_kind kind, wire::envelope const& frame) noexcept {
+  if (kind != wire::message_kind::request || frame.id.empty())
+    return false;
+  auto const* const served = find_served_request(frame.type);
+  return served && served->takes_attachment;
+}
+
+/// What a request holds, but for its envelope.
+std::size_t held_by(std::string_view payload, shared_bytes const* attachment) noexcept {
+  return payload.size() + (attachment ? attachment->size() : 0);
+}
+
+std::size_t held_by(inbound_call const& call) noexcept {
+  return held_by(call.payload_text(), call.attachment());
 }
 
 /// Answers a request that was not admitted.
@@ -44,6 +66,13 @@ void refuse_call(inbound_call& call, inbound_batch const& batch, std::size_t i) 
     return call.fail(errc::permission_denied, "the extension lacks the permission " + missing,
                      {{"permission", '"' + missing + '"'}});
   call.fail(errc::permission_denied, "no permission is defined for requests of this type");
+}
+
+/// Instead of a reply that is longer than a frame may be.
+bool refuse_long_reply(wire::frame_writer& writer, inbound_call const& call) {
+  return writer.error_reply(call.raw_id(), call.raw_type(),
+                            describe(errc::payload_too_large).sentence,
+                            to_string(errc::payload_too_large));
 }
 
 /// The error reply of the other side as our own error.
@@ -246,6 +275,7 @@ error host_link::describe_loss(errc code, reason why, std::string const& detail)
 
 void host_link::attach(std::uint64_t generation, link_sockets sockets) {
   generation_ = generation;
+  attachments_ = false;
   start_expected_ = false;
   phase_ = phase::handshaking;
   violations_.clear();
@@ -298,6 +328,7 @@ void host_link::end_inbound() {
   admitted_.clear();
   next_admitted_ = 0;
   inbound_admission_ = 0;
+  inbound_bytes_ = 0;
   cancelled_early_.clear();
   for (auto& [id, call] : std::exchange(inbound_, {}))
     call->abandon();
@@ -321,9 +352,12 @@ void host_link::on_traffic(std::size_t in, std::size_t out) {
 
 // ---- what the host sends ----------------------------------------------------------------------
 
-bool host_link::on_frame(wire_stream& from, wire::envelope const& frame) {
+bool host_link::on_frame(wire_stream& from, wire::envelope const& frame,
+                         std::optional<shared_bytes> attachment) {
   auto const [kind, base] = wire::classify(frame.type);
-  if (kind != wire::message_kind::request)
+  if (attachment && !has_use_for_attachment(kind, frame))
+    violated(errc::attachment_unwanted);
+  else if (kind != wire::message_kind::request)
     on_reply(kind, base, frame);
   else if (&from != incoming())
     violated(errc::wrong_direction);
@@ -332,7 +366,7 @@ bool host_link::on_frame(wire_stream& from, wire::envelope const& frame) {
   else if (frame.id.empty() && frame.type == "cancel")
     on_notification(frame);
   else
-    on_request(frame);
+    on_request(frame, std::move(attachment));
   return from.is_open();
 }
 
@@ -348,8 +382,12 @@ void host_link::on_ready(wire::envelope const& frame) {
   if (!ready || *ready != json(true) || (version && *version != json(protocol_version)))
     return violated(errc::ready_invalid);
   phase_ = phase::ready;
+  auto const* const attachments = members->if_contains("attachments");
+  if (attachments && *attachments == json(true))
+    allow_attachments();
   auto const limits = R"({"frame":)" + std::to_string(around_.policy.limits.frame) +
-                      R"(,"in_flight":)" + std::to_string(around_.policy.limits.in_flight) + "}";
+                      R"(,"in_flight":)" + std::to_string(around_.policy.limits.in_flight) +
+                      (attachments_ ? R"(,"attachments":true})" : "}");
   answer([&](wire::frame_writer writer) {
     return writer.reply(frame.raw_id, frame.raw_type, limits);
   });
@@ -357,6 +395,12 @@ void host_link::on_ready(wire::envelope const& frame) {
   tell_supervisor_(
       {host_signal::kind::ready, generation_, reason::ready, 0,
        runtime && runtime->is_string() ? std::string{runtime->get_string()} : std::string{}});
+}
+
+void host_link::allow_attachments() {
+  attachments_ = true;
+  for (auto* const stream : {requests_.get(), incoming()})
+    stream->allow_attachments();
 }
 
 void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
@@ -383,9 +427,10 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
              remote_error(frame).with_host(host()).with_message_type(std::move(ended.type)));
 }
 
-void host_link::on_request(wire::envelope const& frame) {
+void host_link::on_request(wire::envelope const& frame, std::optional<shared_bytes> attachment) {
   around_.record.counters.received.fetch_add(1, std::memory_order_relaxed);
-  if (inbound_.size() + inbound_admission_ + *notices_ >= around_.policy.limits.in_flight) {
+  if (inbound_.size() + inbound_admission_ + notices_->open >= around_.policy.limits.in_flight ||
+      inbound_bytes_ + notices_->bytes >= inbound_high_water) {
     if (!frame.id.empty())
       answer([&](wire::frame_writer writer) {
         return writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
@@ -395,7 +440,9 @@ void host_link::on_request(wire::envelope const& frame) {
   }
   if (!batch_)
     batch_ = inbound_batch_ptr{new inbound_batch{host(), generation_}, false};
-  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload, frame.traceparent);
+  inbound_bytes_ += held_by(frame.payload, attachment ? &*attachment : nullptr);
+  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload, frame.traceparent,
+              std::move(attachment));
   ++inbound_admission_;
 }
 
@@ -488,8 +535,14 @@ void host_link::serve(inbound_batch_ptr const& batch, std::size_t i) {
   auto const is_notification = batch->id(i).empty();
   std::shared_ptr<void> counted;
   if (is_notification) {
-    ++*notices_;
-    counted = {nullptr, [count = notices_](void*) { --*count; }};
+    auto const bytes = held_by(batch->payload(i), batch->attachment(i));
+    inbound_bytes_ -= bytes;
+    notices_->bytes += bytes;
+    ++notices_->open;
+    counted = {nullptr, [all = notices_, bytes](void*) {
+                 all->bytes -= bytes;
+                 --all->open;
+               }};
   }
   auto const call = std::make_shared<inbound_call>(
       batch, i, is_notification ? std::weak_ptr<host_link>{} : weak_from_this(),
@@ -506,21 +559,31 @@ void host_link::serve(inbound_batch_ptr const& batch, std::size_t i) {
   refuse_call(*call, *batch, i);
 }
 
+void host_link::forget(inbound_call const& call) noexcept {
+  if (inbound_.erase(call.id()) != 0)
+    inbound_bytes_ -= held_by(call);
+}
+
 void host_link::reply(inbound_call const& call, std::string_view text) {
-  inbound_.erase(call.id());
+  forget(call);
   if (is_sensitive(call.type()) && phase_ != phase::detached)
     incoming()->outbound().expect_secrets();
   answer([&](wire::frame_writer writer) {
-    return writer.reply(call.raw_id(), call.raw_type(), text) ||
-           writer.error_reply(call.raw_id(), call.raw_type(),
-                              describe(errc::payload_too_large).sentence,
-                              to_string(errc::payload_too_large));
+    return writer.reply(call.raw_id(), call.raw_type(), text) || refuse_long_reply(writer, call);
+  });
+}
+
+void host_link::reply(inbound_call const& call, std::string_view text, shared_bytes attachment) {
+  forget(call);
+  answer([&](wire::frame_writer writer) {
+    return writer.reply(call.raw_id(), call.raw_type(), text, std::move(attachment)) ||
+           refuse_long_reply(writer, call);
   });
 }
 
 void host_link::reply_error(inbound_call const& call, std::string_view code, std::string_view text,
                             std::initializer_list<wire::error_member> more) {
-  inbound_.erase(call.id());
+  forget(call);
   answer([&](wire::frame_writer writer) {
     return writer.error_reply(call.raw_id(), call.raw_type(), text, code, more);
   });

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -101,9 +102,13 @@ public:
   void admitted(inbound_batch_ptr batch);
   /// Sends the reply of an open request; see inbound_call.
   void reply(inbound_call const& call, std::string_view payload);
+  void reply(inbound_call const& call, std::string_view payload, shared_bytes attachment);
   void reply_error(inbound_call const& call, std::string_view code, std::string_view text,
                    std::initializer_list<wire::error_member> more);
   void reply_partial(inbound_call const& call, std::string_view payload);
+
+  /// Whether both sides said at the handshake that they take attachments.
+  bool takes_attachments() const noexcept { return attachments_; }
 
   /// Whether the host leaves so many bytes unread that answers which take much memory had better
   /// not be made yet.
@@ -121,7 +126,8 @@ public:
 private:
   enum class phase : std::uint8_t { detached, handshaking, ready, open };
 
-  bool on_frame(wire_stream& from, wire::envelope const& frame) override;
+  bool on_frame(wire_stream& from, wire::envelope const& frame,
+                std::optional<shared_bytes> attachment) override;
   void on_read_end(wire_stream& from) override;
   void on_breach(wire_stream& from, errc what) override;
   void on_end(wire_stream& from) override;
@@ -129,7 +135,7 @@ private:
   void on_traffic(std::size_t in, std::size_t out) override;
 
   void on_reply(wire::message_kind kind, std::string_view base_type, wire::envelope const& frame);
-  void on_request(wire::envelope const& frame);
+  void on_request(wire::envelope const& frame, std::optional<shared_bytes> attachment);
   void on_notification(wire::envelope const& frame);
   void on_ready(wire::envelope const& frame);
   /// Counts a violation; past its budget the streams are closed and the supervisor is told.
@@ -146,12 +152,14 @@ private:
   /// Writes one frame of an answer: `write` takes a frame_writer and says whether it fitted.
   template <class Write>
   void answer(Write write);
+  void allow_attachments();
   void fail_later(std::unique_ptr<call_handler> handler, error why);
   void complete(std::unique_ptr<call_handler> handler, result<payload> ended);
   void tell_idle();
   void tell_caught_up();
   void serve_admitted();
   void serve(inbound_batch_ptr const& batch, std::size_t i);
+  void forget(inbound_call const& call) noexcept;
   void end_inbound();
   void close_streams();
   void arm_timer();
@@ -170,6 +178,7 @@ private:
   phase phase_ = phase::detached;
   bool start_expected_ = false;
   std::uint64_t generation_ = 0;
+  bool attachments_ = false;
   std::map<errc, std::uint32_t> violations_; // of the present process, by their code
   std::shared_ptr<wire_stream> requests_;
   std::shared_ptr<wire_stream> incoming_;
@@ -177,8 +186,13 @@ private:
   // Keys point into the batches that the calls hold.
   boost::unordered_flat_map<std::string_view, std::shared_ptr<inbound_call>> inbound_;
   std::size_t inbound_admission_ = 0; // requests that are being decided on, or wait for their turn
-  std::shared_ptr<std::size_t> const notices_ =
-      std::make_shared<std::size_t>(0); // notifications that a handler still has
+  std::size_t inbound_bytes_ = 0;     // what these and the open ones hold
+  struct notices {
+    std::size_t open = 0;
+    std::size_t bytes = 0;
+  };
+  std::shared_ptr<notices> const notices_ =
+      std::make_shared<notices>(); // notifications that a handler still has
   // Decided on; they wait while the host leaves answers unread.
   std::deque<inbound_batch_ptr> admitted_;
   std::size_t next_admitted_ = 0; // in the first of them

@@ -31,6 +31,16 @@ void inbound_call::reply_text(std::string_view text) {
     link->reply(*this, text);
 }
 
+void inbound_call::reply(json const& value, shared_bytes attachment) {
+  if (auto const link = std::exchange(link_, {}).lock())
+    link->reply(*this, boost::json::serialize(value), std::move(attachment));
+}
+
+bool inbound_call::takes_attachments() const noexcept {
+  auto const link = link_.lock();
+  return link && link->takes_attachments();
+}
+
 void inbound_call::fail(errc code, std::string_view text,
                         std::initializer_list<wire::error_member> more) {
   fail(to_string(code), text, more);

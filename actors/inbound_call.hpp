@@ -5,6 +5,7 @@
 #include <bulkhead/messages/inbound_batch.hpp>
 #include <bulkhead/messages/json.hpp>
 #include <bulkhead/messages/payload.hpp>
+#include <bulkhead/messages/shared_bytes.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <cstddef>
@@ -33,6 +34,10 @@ public:
   std::string_view traceparent() const noexcept { return batch_->traceparent(index_); }
   std::string_view payload_text() const noexcept { return batch_->payload(index_); }
   json const& payload() const;
+  /// The bytes beside the payload; null where the request has none.
+  shared_bytes const* attachment() const noexcept { return batch_->attachment(index_); }
+  /// Whether the answer may have an attachment; not once it was answered.
+  bool takes_attachments() const noexcept;
   /// What inbound_batch says of the request: its checked paths, and the rules that it was checked
   /// by.
   std::string_view path(std::size_t which) const noexcept { return batch_->path(index_, which); }
@@ -44,6 +49,8 @@ public:
   void reply(json const& value);
   /// `text` is valid JSON.
   void reply_text(std::string_view text);
+  /// Only where takes_attachments().
+  void reply(json const& value, shared_bytes attachment);
   /// Both texts travel to the extension: they name nothing that it may not know.
   void fail(errc code, std::string_view text, std::initializer_list<wire::error_member> more = {});
   void fail(std::string_view code, std::string_view text,

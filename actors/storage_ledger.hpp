@@ -42,4 +42,9 @@ private:
   std::optional<std::uint64_t> used_;
 };
 
+/// Why nothing more can be written there.
+inline error storage_full() {
+  return error{errc::limit_exceeded, "limits.storage would be exceeded"};
+}
+
 } // namespace bulkhead

@@ -5,6 +5,7 @@
 #include <bulkhead/platform/unix_socket.hpp>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <tuple>
 #include <utility>
@@ -80,7 +81,7 @@ bool wire_stream::read_once() {
   switch (got.status) {
   case platform::io_status::would_block:
     // What is held of a frame was moved to the scratch, and goes back.
-    std::ignore = decoder_.commit(0, [](std::string_view) { return true; });
+    std::ignore = decoder_.commit(0, [](wire::raw_frame&) { return true; });
     return false;
   case platform::io_status::closed:
   case platform::io_status::failed:
@@ -101,14 +102,16 @@ bool wire_stream::read_once() {
   std::optional<errc> broken;
   auto any_whole = false;
   auto frames = 0; // since the last piece left
-  auto const framing = decoder_.commit(got.bytes, [&](std::string_view body) {
+  auto const framing = decoder_.commit(got.bytes, [&](wire::raw_frame& raw) {
     any_whole = true;
     wire::envelope frame;
-    broken = scanner_.scan(body, frame);
+    broken = scanner_.scan(raw.json, frame);
     auto const holds_secrets = broken || is_sensitive(frame.type);
-    auto const more = !broken && listener_->on_frame(*this, frame);
+    // Also what keeps the JSON's buffer until it was wiped.
+    auto const attachment = raw.attachment ? std::optional{raw.take_attachment()} : std::nullopt;
+    auto const more = !broken && listener_->on_frame(*this, frame, attachment);
     if (holds_secrets)
-      wire::frame_decoder::wipe(body);
+      wire::frame_decoder::wipe(raw.json);
     if (more && (++frames == frames_a_piece || pending_.size() >= bytes_a_piece)) {
       frames = 0;
       flush();
@@ -185,8 +188,9 @@ void wire_stream::flush() {
       }
       std::swap(flying_, pending_);
     }
-    auto const sent = platform::write_some(
-        socket_.native_handle(), std::as_bytes(std::span{flying_.data(), flying_.size()}));
+    std::array<std::string_view, platform::max_pieces> pieces;
+    auto const count = flying_.pieces(pieces);
+    auto const sent = platform::write_some(socket_.native_handle(), std::span{pieces}.first(count));
     if (sent.status == platform::io_status::would_block)
       return wait_writable();
     if (sent.status != platform::io_status::done) {

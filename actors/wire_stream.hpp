@@ -7,12 +7,14 @@
 #include <bulkhead/messages/frame_decoder.hpp>
 #include <bulkhead/messages/frame_scanner.hpp>
 #include <bulkhead/messages/outbound_buffer.hpp>
+#include <bulkhead/messages/shared_bytes.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace bulkhead {
@@ -28,8 +30,10 @@ public:
   /// Who hears what a stream reads. After close() it hears nothing more.
   class listener {
   public:
-    /// One strictly checked frame; valid until it returns. False: the stream was closed meanwhile.
-    virtual bool on_frame(wire_stream& from, wire::envelope const& frame) = 0;
+    /// One strictly checked frame; valid until it returns. `attachment` is what came beside it, if
+    /// anything did, and may be kept. False: the stream was closed meanwhile.
+    virtual bool on_frame(wire_stream& from, wire::envelope const& frame,
+                          std::optional<shared_bytes> attachment) = 0;
     /// All frames of one read were handed over.
     virtual void on_read_end(wire_stream& from) = 0;
     /// A frame, or the bytes that should be one, broke the protocol. The stream reads no further.
@@ -53,6 +57,8 @@ public:
 
   /// Begins to read.
   void start();
+  /// From the next frame on the peer may send attachments, which are a breach before.
+  void allow_attachments() noexcept { decoder_.allow_attachments(); }
 
   /// Where frames to send are appended; call flush_soon() afterwards.
   wire::outbound_buffer& outbound() noexcept { return pending_; }

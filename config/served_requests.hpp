@@ -23,6 +23,7 @@ struct served_request {
   std::optional<permission> needs;    ///< nothing: every extension may send it
   std::span<path_member const> paths; ///< each has to be allowed by the path rules
   bool changes; ///< it changes a file, or concerns a secret: an audit log records it
+  bool takes_attachment = false; ///< its content may come beside the JSON
 };
 
 /// All of them (docs/protocol.md).

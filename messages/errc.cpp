@@ -94,6 +94,11 @@ constexpr errc_description descriptions[] = {
     {unexpected_descriptor, "unexpected_descriptor", "file descriptors sent over the connection",
      ""},
     {frame_deadline, "frame_deadline", "a frame that was begun and not finished in time", ""},
+    {attachment_invalid, "attachment_invalid",
+     "a frame with an attachment whose JSON is empty or longer than the frame",
+     "put the length of the JSON object before it, and the attachment behind it"},
+    {attachment_unwanted, "attachment_unwanted", "an attachment to a message that takes none",
+     "attach bytes only to the requests that docs/protocol.md names"},
 
     {policy_unreadable, "policy_unreadable", "the policy file can't be read", ""},
     {policy_syntax, "policy_syntax", "the policy is not valid TOML", ""},

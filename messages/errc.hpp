@@ -67,6 +67,8 @@ enum class errc : int {
   wrong_direction = 4316, ///< a request on the connection that carries only replies
   unexpected_descriptor = 4317, ///< it sent file descriptors
   frame_deadline = 4318,        ///< a frame that was begun and not finished in time
+  attachment_invalid = 4319,    ///< a frame with an attachment whose JSON is empty or does not fit
+  attachment_unwanted = 4320,   ///< an attachment to a message that takes none
 
   // ---- the policy ----
   policy_unreadable = 4501,         ///< the file can't be read

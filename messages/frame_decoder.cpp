@@ -19,6 +19,12 @@ static_assert(smallest_buffer >= frame_prefix_size);
 
 } // namespace
 
+shared_bytes raw_frame::take_attachment() {
+  if (!buffer)
+    return shared_bytes::copy_of(*attachment);
+  return {std::shared_ptr<char[]>{std::move(buffer)}, *attachment};
+}
+
 frame_decoder::frame_decoder(std::size_t frame_limit) noexcept
     : frame_limit_{std::clamp<std::size_t>(frame_limit, 1, max_frame_size)} {}
 
@@ -38,7 +44,7 @@ std::span<char> frame_decoder::prepare(std::span<char> scratch) {
 }
 
 // How long an unfinished frame is with its prefix, as far as that is known: the prefix comes first.
-std::size_t frame_decoder::known_size(std::string_view unfinished) noexcept {
+std::size_t frame_decoder::known_size(std::string_view unfinished) const noexcept {
   return frame_prefix_size + (unfinished.size() < frame_prefix_size ? 0 : body_size(unfinished));
 }
 
@@ -50,14 +56,24 @@ bool frame_decoder::has_whole_frame(std::string_view bytes) noexcept {
     failure_ = errc::frame_empty;
   else if (size > frame_limit_)
     failure_ = errc::frame_too_large;
+  else if (is_attached(bytes) && !may_hold_json(bytes.substr(frame_prefix_size), size))
+    failure_ = errc::attachment_invalid;
   return !failure_ && bytes.size() - frame_prefix_size >= size;
 }
 
-std::size_t frame_decoder::body_size(std::string_view frame) noexcept {
-  std::size_t size = 0;
-  for (char const byte : frame.substr(0, frame_prefix_size))
-    size = size << 8 | static_cast<unsigned char>(byte);
-  return size;
+bool frame_decoder::may_hold_json(std::string_view came, std::size_t size) noexcept {
+  if (size <= frame_prefix_size)
+    return false;
+  if (came.size() < frame_prefix_size)
+    return true;
+  auto const json_size = read_length(came);
+  return json_size != 0 && json_size <= size - frame_prefix_size;
+}
+
+raw_frame frame_decoder::cut_attachment(std::string_view body) noexcept {
+  auto const json_size = read_length(body);
+  body.remove_prefix(frame_prefix_size);
+  return {body.substr(0, json_size), body.substr(json_size)};
 }
 
 void frame_decoder::hold(std::string_view unfinished) {
@@ -75,8 +91,8 @@ void frame_decoder::hold(std::string_view unfinished) {
 }
 
 // The frame's bytes are the scratch's or the own buffer's, which are not const.
-void frame_decoder::wipe(std::string_view body) noexcept {
-  bulkhead::wipe({const_cast<char*>(body.data()), body.size()});
+void frame_decoder::wipe(std::string_view bytes) noexcept {
+  bulkhead::wipe({const_cast<char*>(bytes.data()), bytes.size()});
 }
 
 void frame_decoder::release() noexcept {

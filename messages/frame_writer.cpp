@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace bulkhead::wire {
 namespace {
@@ -24,7 +25,7 @@ char* put(char* out, std::string_view text) {
   return std::copy_n(text.data(), text.size(), out);
 }
 
-char* put_prefix(char* out, std::size_t size) {
+char* put_length(char* out, std::size_t size) {
   for (auto shift = 8 * frame_prefix_size; shift > 0;) {
     shift -= 8;
     *out++ = static_cast<char>(size >> shift & 0xFF);
@@ -117,12 +118,26 @@ bool frame_writer::notification(std::string_view type, std::string_view payload)
 
 bool frame_writer::reply(std::string_view raw_id, std::string_view raw_type,
                          std::string_view payload) {
-  return append_frame(raw_id, raw_type, response_suffix, payload);
+  return append_frame({raw_id, raw_type, response_suffix, payload});
+}
+
+bool frame_writer::reply(std::string_view raw_id, std::string_view raw_type,
+                         std::string_view payload, shared_bytes attachment) {
+  envelope_text const text{raw_id, raw_type, response_suffix, payload};
+  auto const json_size = text.size();
+  auto const size = frame_prefix_size + json_size + attachment.size();
+  if (size > frame_limit_)
+    return false;
+  auto const frame = out_.reserve(2 * frame_prefix_size + json_size);
+  auto const json = put_length(put_length(frame, attachment_bit | size), json_size);
+  out_.commit(static_cast<std::size_t>(text.write_to(json) - frame));
+  out_.attach(std::move(attachment));
+  return true;
 }
 
 bool frame_writer::partial(std::string_view raw_id, std::string_view raw_type,
                            std::string_view payload) {
-  return append_frame(raw_id, raw_type, partial_suffix, payload);
+  return append_frame({raw_id, raw_type, partial_suffix, payload});
 }
 
 bool frame_writer::error_reply(std::string_view raw_id, std::string_view raw_type,
@@ -139,40 +154,44 @@ bool frame_writer::error_reply(std::string_view raw_id, std::string_view raw_typ
     payload += json;
   }
   payload += '}';
-  return append_frame(raw_id, raw_type, error_suffix, payload);
+  return append_frame({raw_id, raw_type, error_suffix, payload});
 }
 
 bool frame_writer::append_message(std::string_view raw_id, std::string_view type,
                                   std::string_view payload, std::string_view traceparent) {
   if (plain_length(type) == type.size())
-    return append_frame(raw_id, type, {}, payload, traceparent);
+    return append_frame({raw_id, type, {}, payload, traceparent});
   std::string quoted;
   append_quoted(quoted, type);
-  return append_frame(raw_id, std::string_view{quoted}.substr(1, quoted.size() - 2), {}, payload,
-                      traceparent);
+  auto const raw_type = std::string_view{quoted}.substr(1, quoted.size() - 2);
+  return append_frame({raw_id, raw_type, {}, payload, traceparent});
 }
 
-bool frame_writer::append_frame(std::string_view raw_id, std::string_view raw_type,
-                                std::string_view suffix, std::string_view payload,
-                                std::string_view traceparent) {
+std::size_t frame_writer::envelope_text::size() const noexcept {
   auto const trace_size = traceparent.empty() ? 0 : before_trace.size() + traceparent.size();
-  auto const size =
-      envelope_size + raw_id.size() + raw_type.size() + suffix.size() + trace_size + payload.size();
+  return envelope_size + raw_id.size() + raw_type.size() + suffix.size() + trace_size +
+         payload.size();
+}
+
+char* frame_writer::envelope_text::write_to(char* out) const {
+  out = put(out, before_id);
+  out = put(out, raw_id);
+  out = put(out, before_type);
+  out = put(out, raw_type);
+  out = put(out, suffix);
+  if (!traceparent.empty())
+    out = put(put(out, before_trace), traceparent);
+  out = put(out, before_payload);
+  out = put(out, payload);
+  return put(out, after_payload);
+}
+
+bool frame_writer::append_frame(envelope_text const& text) {
+  auto const size = text.size();
   if (size > frame_limit_)
     return false;
   auto const frame = out_.reserve(frame_prefix_size + size);
-  auto p = put_prefix(frame, size);
-  p = put(p, before_id);
-  p = put(p, raw_id);
-  p = put(p, before_type);
-  p = put(p, raw_type);
-  p = put(p, suffix);
-  if (!traceparent.empty())
-    p = put(put(p, before_trace), traceparent);
-  p = put(p, before_payload);
-  p = put(p, payload);
-  p = put(p, after_payload);
-  out_.commit(static_cast<std::size_t>(p - frame));
+  out_.commit(static_cast<std::size_t>(text.write_to(put_length(frame, size)) - frame));
   return true;
 }
 

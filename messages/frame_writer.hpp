@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/messages/outbound_buffer.hpp>
+#include <bulkhead/messages/shared_bytes.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,9 @@ public:
 
   [[nodiscard]] bool reply(std::string_view raw_id, std::string_view raw_type,
                            std::string_view payload);
+  /// The same with an attachment, for a peer that takes them.
+  [[nodiscard]] bool reply(std::string_view raw_id, std::string_view raw_type,
+                           std::string_view payload, shared_bytes attachment);
   [[nodiscard]] bool partial(std::string_view raw_id, std::string_view raw_type,
                              std::string_view payload);
   /// `{"error": text, "code": code, …}`.
@@ -63,8 +67,17 @@ public:
 private:
   bool append_message(std::string_view raw_id, std::string_view type, std::string_view payload,
                       std::string_view traceparent);
-  bool append_frame(std::string_view raw_id, std::string_view raw_type, std::string_view suffix,
-                    std::string_view payload, std::string_view traceparent = {});
+  /// The parts of an envelope.
+  struct envelope_text {
+    std::string_view raw_id, raw_type, suffix, payload;
+    std::string_view traceparent{}; ///< empty where it has none
+
+    std::size_t size() const noexcept;
+    /// Writes it; returns its end.
+    char* write_to(char* out) const;
+  };
+
+  bool append_frame(envelope_text const& text);
 
   outbound_buffer& out_;
   std::size_t frame_limit_;

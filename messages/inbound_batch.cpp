@@ -14,7 +14,7 @@ inbound_batch::~inbound_batch() {
 
 void inbound_batch::add(std::string_view raw_id, std::string_view id, std::string_view raw_type,
                         std::string_view type, std::string_view payload,
-                        std::string_view traceparent) {
+                        std::string_view traceparent, std::optional<shared_bytes> attachment) {
   item added{};
   sensitive_ = sensitive_ || is_sensitive(type);
   added.raw_id = copy(raw_id);
@@ -23,6 +23,10 @@ void inbound_batch::add(std::string_view raw_id, std::string_view id, std::strin
   added.type = type == raw_type ? added.raw_type : copy(type);
   added.payload = copy(payload);
   added.traceparent = copy(traceparent);
+  if (attachment) {
+    attachments_.push_back(std::move(*attachment));
+    added.attachment = static_cast<std::uint32_t>(attachments_.size());
+  }
   items_.push_back(added);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <bulkhead/messages/shared_bytes.hpp>
+
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/intrusive_ptr.hpp>
 #include <caf/ref_counted.hpp>
@@ -29,7 +31,7 @@ enum class verdict : std::uint8_t {
 
 /// The requests of one read, on their way from the connection through those who decide and back. It
 /// owns its bytes, so that no view depends on a read buffer or a scanner; one message carries all
-/// of them, because a hop costs more than a decision.
+/// of them, because a hop costs more than a decision. Attachments are kept and not copied.
 class inbound_batch : public caf::ref_counted {
 public:
   /// fs.rename and fs.copy name two.
@@ -45,7 +47,8 @@ public:
 
   /// Copies one request. The raw texts are the bytes between the quotes, which the reply repeats.
   void add(std::string_view raw_id, std::string_view id, std::string_view raw_type,
-           std::string_view type, std::string_view payload, std::string_view traceparent = {});
+           std::string_view type, std::string_view payload, std::string_view traceparent = {},
+           std::optional<shared_bytes> attachment = {});
 
   /// The host on whose connection they came.
   std::string const& host() const noexcept { return host_; }
@@ -59,6 +62,12 @@ public:
   std::string_view payload(std::size_t i) const noexcept { return view(items_[i].payload); }
   /// Empty where the request has none.
   std::string_view traceparent(std::size_t i) const noexcept { return view(items_[i].traceparent); }
+
+  /// Null where the request has none.
+  shared_bytes const* attachment(std::size_t i) const noexcept {
+    auto const number = items_[i].attachment;
+    return number == 0 ? nullptr : &attachments_[number - 1];
+  }
 
   verdict decision(std::size_t i) const noexcept { return items_[i].decision; }
   void decide(std::size_t i, verdict decided) noexcept { items_[i].decision = decided; }
@@ -104,6 +113,7 @@ private:
     range paths[max_paths];
     std::string_view missing;
     std::uint32_t retry_after_ms;
+    std::uint32_t attachment; // its number, from 1; 0 without one
     verdict decision;
     bool recorded;
   };
@@ -118,6 +128,7 @@ private:
   std::string bytes_;
   bool sensitive_ = false; // they hold the values of secrets
   std::vector<item> items_;
+  std::vector<shared_bytes> attachments_;
   std::shared_ptr<host_access const> access_;
 };
 

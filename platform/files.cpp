@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <memory>
 #include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ result<file_status> status_of(located const& object) {
                      std::uint64_t{seen.st_nlink}};
 }
 
-result<std::string> read_file(located const& object, std::size_t max_bytes) {
+result<shared_bytes> read_file(located const& object, std::size_t max_bytes) {
   auto const file = open_regular(object.fd.get());
   if (!file)
     return file.error();
@@ -105,11 +106,11 @@ result<std::string> read_file(located const& object, std::size_t max_bytes) {
   auto const expected = static_cast<std::size_t>(seen.st_size);
   if (expected > max_bytes)
     return too_large(max_bytes);
-  std::string content;
   // One byte more than there should be, so that the end is seen without another step.
-  content.resize(expected + 1);
+  auto capacity = expected + 1;
+  auto content = std::make_unique_for_overwrite<char[]>(capacity);
   for (std::size_t size = 0;;) {
-    auto const got = ::read(file->get(), content.data() + size, content.size() - size);
+    auto const got = ::read(file->get(), content.get() + size, capacity - size);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
@@ -118,12 +119,32 @@ result<std::string> read_file(located const& object, std::size_t max_bytes) {
     if (size > max_bytes)
       return too_large(max_bytes);
     if (got == 0) {
-      content.resize(size);
-      return content;
+      std::string_view const all{content.get(), size};
+      return shared_bytes{std::shared_ptr<char[]>{std::move(content)}, all};
     }
-    if (size == content.size())
-      content.resize(size + std::min(read_step, max_bytes - size + 1));
+    if (size == capacity) {
+      capacity += std::min(std::max(read_step, size), max_bytes - size + 1);
+      auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+      std::copy_n(content.get(), size, larger.get());
+      content = std::move(larger);
+    }
   }
+}
+
+result<shared_bytes> read_next(int file, std::size_t most) {
+  std::shared_ptr<char[]> const content = std::make_unique_for_overwrite<char[]>(most);
+  std::size_t size = 0;
+  while (size < most) {
+    auto const got = ::read(file, content.get() + size, most - size);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return file_error(errno);
+    if (got == 0)
+      break;
+    size += static_cast<std::size_t>(got);
+  }
+  return shared_bytes{content, {content.get(), size}};
 }
 
 result<std::vector<directory_entry>> read_directory(located const& object,

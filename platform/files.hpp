@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/messages/error.hpp>
+#include <bulkhead/messages/shared_bytes.hpp>
 #include <bulkhead/platform/atomic_file.hpp>
 #include <bulkhead/platform/beneath.hpp>
 #include <bulkhead/platform/file_tree.hpp>
@@ -32,7 +33,11 @@ result<file_status> status_of(located const& object);
 /// The content of a regular file, at most `max_bytes` (else file_too_large): also where it grows
 /// while it is read or, as in /proc, says that it is empty. FIFOs, devices and sockets:
 /// file_unsupported, and they are not opened. A folder: file_is_a_directory.
-result<std::string> read_file(located const& object, std::size_t max_bytes);
+result<shared_bytes> read_file(located const& object, std::size_t max_bytes);
+
+/// The next bytes of a file that open_regular opened, at most `most`: fewer at its end only, and
+/// none behind it.
+result<shared_bytes> read_next(int file, std::size_t most);
 
 /// See entries_of; files in the making are left out.
 result<std::vector<directory_entry>> read_directory(located const& object, std::size_t max_entries);

@@ -3,6 +3,7 @@
 #include <bulkhead/platform/errno_text.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <string>
@@ -177,10 +178,15 @@ io_outcome read_some(int socket, std::span<std::byte> into) noexcept {
   return {bytes == 0 ? io_status::closed : io_status::done, bytes};
 }
 
-io_outcome write_some(int socket, std::span<std::byte const> from) noexcept {
+io_outcome write_some(int socket, std::span<std::string_view const> pieces) noexcept {
+  std::array<iovec, max_pieces> buffers;
+  msghdr message{};
+  message.msg_iov = buffers.data();
+  for (auto const piece : pieces)
+    buffers[message.msg_iovlen++] = {const_cast<char*>(piece.data()), piece.size()};
   ssize_t size = 0;
   do
-    size = ::send(socket, from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    size = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (size < 0 && errno == EINTR);
   if (size < 0)
     return failure(errno);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string_view>
 #include <sys/types.h>
 
 namespace bulkhead::platform {
@@ -73,7 +74,11 @@ struct io_outcome {
 /// Reads what is there without blocking. `into` must not be empty.
 io_outcome read_some(int socket, std::span<std::byte> into) noexcept;
 
-/// Writes what fits without blocking and without SIGPIPE. `from` must not be empty.
-io_outcome write_some(int socket, std::span<std::byte const> from) noexcept;
+/// As many pieces as one write takes: eight long attachments with the JSON before each.
+inline constexpr std::size_t max_pieces = 16;
+
+/// Writes what fits of 1 to max_pieces pieces, one behind the other, without blocking and without
+/// SIGPIPE. None of them may be empty.
+io_outcome write_some(int socket, std::span<std::string_view const> pieces) noexcept;
 
 } // namespace bulkhead::platform

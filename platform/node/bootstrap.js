@@ -94,7 +94,8 @@ async function main(target) {
   };
 
   let channel;
-  const onFrame = (text, begin, end) => channel.receive(text, begin, end);
+  const onFrame = (text, begin, end, attachment) =>
+    channel.receive(text, begin, end, attachment);
   const makeStream = () => new FrameStream({ onFrame, onBreach: breach });
   const streams = await connect(variables, { makeStream, onClosed: () => exit(0) });
   const onHandlerError = (call, stack) => writeToStderr(`${call.type}: ${stack}\n`);
@@ -106,13 +107,14 @@ async function main(target) {
   explainExit(channel, extension);
   endOnSigterm(channel, extension);
 
-  const limits = await channel.request('extension-host-ready', {
+  const answer = await channel.request('extension-host-ready', {
     ready: true,
     protocol: PROTOCOL,
+    attachments: true,
     runtime: `node/${process.versions.node}`,
     extensionId: extension.id,
   });
-  channel.limit(limits ?? {});
+  channel.agree(answer ?? {});
 }
 
 main(process.argv[2]).catch(error => {

@@ -95,6 +95,20 @@ export interface FileChange {
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 
+/** A stream of pieces; with the types of Node (`@types/node`) its `stream.Readable`, else any. */
+// @ts-ignore: they need not be there
+export type FileReadStream = import('node:stream').Readable;
+/** The same: its `stream.Writable`. */
+// @ts-ignore: they need not be there
+export type FileWriteStream = import('node:stream').Writable;
+
+export interface StreamOptions {
+  /** Aborting it destroys the stream. */
+  signal?: AbortSignal;
+  /** Bytes that are held: 1 MiB unless it says otherwise. */
+  highWaterMark?: number;
+}
+
 /** Sends a log entry; one that the backend does not take goes to stderr. */
 export type LogFunction = (message: string, fields?: { [key: string]: Json }) => void;
 
@@ -132,12 +146,25 @@ export interface ExtensionContext {
     readFile(path: FilePath): Promise<Uint8Array>;
     /** Rejects with `file_unsupported` if the file is not UTF-8. */
     readFile(path: FilePath, encoding: 'utf8'): Promise<string>;
-    /** Whole or not at all. Creates and replaces unless the options say otherwise. */
+    /**
+     * Whole or not at all. Creates and replaces unless the options say otherwise. Bytes must not
+     * change until it resolves: they are not copied.
+     */
     writeFile(
       path: FilePath,
       content: string | Uint8Array,
       options?: { create?: boolean; overwrite?: boolean },
     ): Promise<void>;
+    /** For what is longer than a frame, or may be. A piece is read when there is room for it. */
+    createReadStream(path: FilePath, options?: StreamOptions): FileReadStream;
+    /**
+     * The same for writing. `finish` says that the file is there, whole; a stream that is destroyed
+     * before leaves nothing.
+     */
+    createWriteStream(
+      path: FilePath,
+      options?: StreamOptions & { create?: boolean; overwrite?: boolean },
+    ): FileWriteStream;
     /** Of what a link leads to. Times are ms since 1970. */
     stat(path: FilePath): Promise<{ type: FileType; size: number; mtime: number }>;
     readDirectory(path: FilePath): Promise<[name: string, type: FileType][]>;

@@ -88,6 +88,7 @@ class Channel {
   #running = new Map(); // id to Call, of the backend's requests that did not end at once
   #open = new Map(); //    id to {resolve, reject, …}, of our own requests
   #maxOpen = MAX_OPEN;
+  #takesAttachments = false;
   #lastId = 0;
   #requestHeads = new Map(); // type to the text between a request's id and its payload
   #replyHeads = new Map(); //   type to the texts between a reply's id and its payload
@@ -113,12 +114,27 @@ class Channel {
     this.#notices.set(type, listener);
   }
 
-  /** Takes over the backend's limits where they are lower than the protocol's. */
-  limit({ frame, in_flight: inFlight }) {
+  /** Takes over what the backend says: its limits, and whether it takes attachments. */
+  agree({ frame, in_flight: inFlight, attachments }) {
     if (Number.isSafeInteger(frame) && frame > 0) {
       this.#incoming.limit = this.#outgoing.limit = frame;
     }
     if (Number.isSafeInteger(inFlight) && inFlight > 0) this.#maxOpen = inFlight;
+    if (attachments === true) {
+      this.#takesAttachments = true;
+      this.#incoming.allowAttachments();
+      this.#outgoing.allowAttachments();
+    }
+  }
+
+  /** The longest frame, without its prefix. */
+  get frameLimit() {
+    return this.#outgoing.limit;
+  }
+
+  /** Whether both sides may send bytes beside the JSON. */
+  get takesAttachments() {
+    return this.#takesAttachments;
   }
 
   /** Hands all that was sent to the kernel, as far as it takes it. */
@@ -130,11 +146,12 @@ class Channel {
   // ---- reading ----
 
   /**
-   * One frame, at text[begin, end). The backend writes `{"id":"…","type":"…","payload":…}` in this
-   * order and mostly without escapes in id and type: that is split by hand, so that only the
-   * payload is parsed. Anything else takes the long way to the same place.
+   * One frame, at text[begin, end), and what is attached to it, if anything is. The backend writes
+   * `{"id":"…","type":"…","payload":…}` in this order and mostly without escapes in id and type:
+   * that is split by hand, so that only the payload is parsed. Anything else takes the long way to
+   * the same place.
    */
-  receive(text, begin, end) {
+  receive(text, begin, end, attachment) {
     if (text.startsWith('{"id":"', begin) && text.charCodeAt(end - 1) === CLOSING_BRACE) {
       const idAt = begin + '{"id":"'.length;
       const idEnd = text.indexOf('"', idAt);
@@ -143,7 +160,9 @@ class Channel {
       const id = text.substring(idAt, idEnd);
       if (found !== NO_TYPE && payloadAt < end && !id.includes('\\')) {
         const payload = this.#parsed(text.substring(payloadAt, end - 1));
-        if (payload !== undefined) return this.#message(id, `"${id}"`, found.type, payload);
+        if (payload !== undefined) {
+          return this.#message(id, `"${id}"`, found.type, payload, undefined, attachment);
+        }
       }
     }
     const message = this.#parsed(text.substring(begin, end));
@@ -151,7 +170,7 @@ class Channel {
       return this.#onBreach('a frame that is not a message');
     }
     const { id, type, payload, traceparent } = message;
-    return this.#message(id, quote(id), type, payload, traceparent);
+    return this.#message(id, quote(id), type, payload, traceparent, attachment);
   }
 
   /**
@@ -179,9 +198,11 @@ class Channel {
     }
   }
 
-  #message(id, idText, type, payload, traceparent) {
+  #message(id, idText, type, payload, traceparent, attachment) {
     const handler = this.#handlers.get(type);
-    if (handler === undefined && REPLY_SUFFIX.test(type)) return this.#settle(id, type, payload);
+    if (handler === undefined && REPLY_SUFFIX.test(type)) {
+      return this.#settle(id, type, payload, attachment);
+    }
     if (id === '') return this.#notice(type, payload);
     const call = new Call(this, id, idText, type, traceparent);
     if (traceparent === undefined) return this.#answer(call, handler ?? refuse, payload);
@@ -210,10 +231,11 @@ class Channel {
     );
   }
 
-  #settle(id, type, payload) {
+  #settle(id, type, payload, attachment) {
     const request = this.#open.get(id);
     if (request === undefined) return; // ended before its reply came
     if (type === request.type + '-response') {
+      if (attachment !== undefined) payload.content = attachment;
       this.#end(id, request).resolve(payload);
     } else if (type === request.type + '-error') {
       this.#end(id, request).reject(RequestError.fromPayload(payload));
@@ -274,9 +296,11 @@ class Channel {
    * Asks the backend; rejects with a RequestError. It carries the traceparent of the request that
    * is being served, unless the options name one. The code is the backend's, or one of ours:
    * overloaded, payload_too_large, invalid_payload, invalid_request, request_timeout,
-   * request_cancelled.
+   * request_cancelled. A few types take an attachment: bytes that must not change until the answer
+   * is there. The answer's attachment is its payload's `content`.
    */
-  request(type, payload = {}, { timeoutMs, signal, traceparent = currentTrace() } = {}) {
+  request(type, payload = {}, options = {}, attachment = undefined) {
+    const { timeoutMs, signal, traceparent = currentTrace() } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw cancelled(signal);
       if (this.#open.size >= this.#maxOpen || this.#outgoing.congested) {
@@ -285,7 +309,7 @@ class Channel {
       const head = this.#requestHead(type, traceparent);
       const body = encode(payload, 'invalid_payload');
       const id = String(++this.#lastId);
-      if (!this.#outgoing.send(`{"id":"${id}${head}`, body)) {
+      if (!this.#outgoing.send(`{"id":"${id}${head}`, body, attachment)) {
         throw new RequestError('the payload is longer than a frame may be', 'payload_too_large');
       }
       const request = { type, resolve, reject, timer: undefined, signal, onAbort: undefined };

@@ -2,13 +2,12 @@
 
 // What an extension sees of Bulkhead: the argument of its `activate`. bulkhead.d.ts documents it.
 
-const { setTimeout, stringify, writeToStderr } = require('./primordials.js');
+const { stringify, writeToStderr } = require('./primordials.js');
 const { RequestError } = require('./errors.js');
+const { isPassing, patiently } = require('./patience.js');
 const { createServices } = require('./services.js');
 
 const MAX_COMMAND = 128;
-// Where the backend does not say when to try again.
-const RETRY_MS = 10;
 
 function frozen(value) {
   if (value !== null && typeof value === 'object') Object.values(value).forEach(frozen);
@@ -92,30 +91,15 @@ class Commands {
     } catch (error) {
       if (!isPassing(error)) throw error;
     }
-    const told = this.#turn.then(() => this.#again(type, payload));
+    const told = this.#turn.then(() => patiently(() => this.#request(type, payload)));
     this.#turn = told.catch(() => {});
     return told;
   }
-
-  async #again(type, payload) {
-    for (;;) {
-      try {
-        return await this.#request(type, payload);
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        const wait = error.retry_after_ms ?? RETRY_MS;
-        await new Promise(resolve => setTimeout(resolve, wait));
-      }
-    }
-  }
-}
-
-function isPassing({ code }) {
-  return code === 'rate_limited' || code === 'overloaded';
 }
 
 /** The context of one activation, and the commands that are registered through it. */
-function createContext({ id, manifest, folders, request, onNotice }) {
+function createContext({ id, manifest, folders, channel }) {
+  const request = (type, payload, options) => channel.request(type, payload, options);
   const log = createLog(request);
   const commands = new Commands(request, log);
   const subscriptions = [];
@@ -126,7 +110,7 @@ function createContext({ id, manifest, folders, request, onNotice }) {
     commands: { register: (name, handler) => commands.register(name, handler) },
     request,
     log,
-    ...createServices({ request, onNotice, log }),
+    ...createServices(channel, log),
     subscriptions,
   };
   for (const member of Object.values(context)) if (member !== subscriptions) Object.freeze(member);

@@ -107,14 +107,7 @@ class Extension {
     try {
       if (problem !== undefined) throw problem;
       const exported = await load(this.#description);
-      const channel = this.#channel;
-      created = createContext({
-        id,
-        manifest,
-        folders,
-        request: (...args) => channel.request(...args),
-        onNotice: (...args) => channel.onNotice(...args),
-      });
+      created = createContext({ id, manifest, folders, channel: this.#channel });
       await exported.activate(created.context);
       await created.commands.announced();
       this.#active = { exported, ...created };

@@ -1,8 +1,10 @@
 'use strict';
 
-// Frames over one stream socket: a 32-bit big-endian length, then that many bytes of JSON.
-// Reading: one reusable buffer, frames are decoded where they lie. Writing: what one turn of the
-// event loop produces leaves in one write.
+// Frames over one stream socket: a 32-bit big-endian length, then that many bytes of JSON. With the
+// length's top bit set, these are the JSON's own length, the JSON and an attachment.
+// Reading: one reusable buffer, frames are decoded where they lie; a long attachment is read to a
+// buffer of its own, which is its receiver's. Writing: what one turn of the event loop produces
+// leaves in one write.
 
 const { allocate, byteLength, decode, encodeInto, isAscii, nextTick } = require('./primordials.js');
 
@@ -10,6 +12,8 @@ const { allocate, byteLength, decode, encodeInto, isAscii, nextTick } = require(
 const MAX_FRAME = 50 << 20;
 
 const HEADER = 4;
+/** Of a frame's length: it has an attachment. */
+const ATTACHED = 0x80000000;
 const HEADER_ROOM = '\0\0\0\0';
 const SPACE = 0x20;
 const CLOSING_BRACE = 0x7d;
@@ -24,6 +28,8 @@ const SMALL = 1024;
 const CERTAIN_TO_HOLD_SMALL = 8 * SMALL;
 // Joined text is encoded at this length, so that it stays in the cache.
 const BATCH = 64 << 10;
+// Attachments up to this length are copied: that costs less than a write of their own.
+const COPIED = 4096;
 // Unsent bytes past which new requests are refused and progress is dropped; the backend's own mark.
 const HIGH_WATER = 8 << 20;
 
@@ -34,6 +40,17 @@ function putLength(bytes, at, length) {
   bytes[at + 3] = length;
 }
 
+function textOf(bytes, begin, end) {
+  const ascii = isAscii(bytes.subarray(begin, end));
+  return decode.call(bytes, ascii ? 'latin1' : 'utf8', begin, end);
+}
+
+function copyOf(bytes, begin, end) {
+  const copy = allocate(end - begin);
+  bytes.copy(copy, 0, begin, end);
+  return copy;
+}
+
 class FrameStream {
   #socket = null;
   #onFrame;
@@ -41,10 +58,15 @@ class FrameStream {
   #limit = MAX_FRAME;
   #small = SMALL;
 
-  #begun = allocate(BLOCK); // holds the frame that has not arrived in full
-  #held = 0; //                how much of #begun is filled
-  #wanted = HEADER; //         how much it takes until there is a frame to look at
+  #buffer = allocate(BLOCK); // what is read to, over and over
+  #kept = allocate(BLOCK); //   what keeps a frame that has not arrived in full, if it fits
+  #begun = this.#kept; //       what keeps the present one
+  #held = 0; //                 how much of #begun is filled
+  #wanted = HEADER; //          how much it takes until there is a frame, or its length, to look at
+  #isAttached = false; //       what is wanted has an attachment
+  #isOwn = false; //            #begun is made for this frame, and goes with its attachment
   #reading = false;
+  #mayAttach = false; //        whether the peer may send attachments
 
   #text = ''; //               small frames that are not encoded yet, with room for their headers
   #ends = []; //               where each of them ends
@@ -54,15 +76,16 @@ class FrameStream {
   #flushScheduled = false;
 
   /**
-   * `onFrame(text, begin, end)` gets each frame as a part of a text; `onBreach(sentence)` hears of
-   * a frame length that the protocol forbids, after which nothing more is read.
+   * `onFrame(text, begin, end, attachment)` gets the JSON of each frame as a part of a text, and
+   * what came beside it, if anything did, to keep; `onBreach(sentence)` hears of a length that the
+   * protocol forbids, after which nothing more is read.
    */
   constructor({ onFrame, onBreach }) {
     this.#onFrame = onFrame;
     this.#onBreach = onBreach;
-    /** For the constructor of a net.Socket: makes it read into one buffer. */
+    /** For the constructor of a net.Socket: makes it read into our buffers. */
     this.onread = {
-      buffer: allocate(BLOCK),
+      buffer: () => (this.#isOwn ? this.#begun.subarray(this.#held, this.#wanted) : this.#buffer),
       callback: (length, chunk) => this.#read(chunk, length),
     };
   }
@@ -74,10 +97,19 @@ class FrameStream {
     socket.resume(); // and never paused: two sides that wait for each other to read wait for ever
   }
 
-  /** Lowers the longest frame that may be sent. */
+  /** The longest frame that may be sent, without its prefix; what is set can only lower it. */
+  get limit() {
+    return this.#limit;
+  }
+
   set limit(bytes) {
     this.#limit = Math.min(bytes, MAX_FRAME);
     this.#small = bytes < CERTAIN_TO_HOLD_SMALL ? 0 : SMALL;
+  }
+
+  /** From now on the peer may send attachments. */
+  allowAttachments() {
+    this.#mayAttach = true;
   }
 
   /** Whether so much is unsent that nothing but replies should be added. */
@@ -90,13 +122,9 @@ class FrameStream {
   #read(chunk, length) {
     this.#reading = true;
     try {
-      if (this.#held === 0) {
-        const used = this.#frames(chunk, length);
-        if (used < length) this.#hold(chunk, used, length);
-      } else {
-        this.#hold(chunk, 0, length);
-        if (this.#held >= this.#wanted) this.#release(this.#frames(this.#begun, this.#held));
-      }
+      let at = this.#held === 0 ? 0 : this.#continue(chunk, length);
+      if (at < length) at = this.#frames(chunk, at, length);
+      if (at < length) this.#hold(chunk, at, length);
     } finally {
       this.#reading = false;
     }
@@ -104,68 +132,116 @@ class FrameStream {
     return true;
   }
 
-  #hold(chunk, begin, end) {
-    const room = Math.max(this.#held + end - begin, this.#wanted);
-    if (this.#begun.length < room) {
-      const larger = allocate(Math.max(room, 2 * this.#begun.length));
-      this.#begun.copy(larger, 0, 0, this.#held);
-      this.#begun = larger;
-    }
-    chunk.copy(this.#begun, this.#held, begin, end);
-    this.#held += end - begin;
-  }
-
-  #release(used) {
-    this.#begun.copyWithin(0, used, this.#held);
-    this.#held -= used;
-    if (this.#held === 0 && this.#begun.length > KEEP) this.#begun = allocate(BLOCK);
-  }
-
-  /** Hands on all whole frames of bytes[0, end) and returns where the rest begins. */
-  #frames(bytes, end) {
-    const bounds = [];
+  /** Adds to the frame that was begun, hands it on if it is whole, and returns where it ends. */
+  #continue(chunk, length) {
     let at = 0;
-    this.#wanted = HEADER;
-    while (end - at >= HEADER) {
-      const length = bytes.readUInt32BE(at);
-      if (length === 0 || length > MAX_FRAME) {
-        this.#onBreach(`a frame of ${length} bytes`);
-        return end;
-      }
-      if (end - at < HEADER + length) {
-        this.#wanted = HEADER + length;
-        break;
-      }
-      bytes.fill(SPACE, at, at + HEADER); // so that the frames can be decoded together
-      bounds.push(at + HEADER, at + HEADER + length);
-      at += HEADER + length;
+    while (this.#held < this.#wanted) {
+      const part = Math.min(this.#wanted - this.#held, length - at);
+      this.#hold(chunk, at, at + part);
+      at += part;
+      if (this.#held < this.#wanted) return at;
+      // A length that is whole now says how much the frame takes.
+      if (this.#held === HEADER && !this.#measure(this.#begun, 0)) return length;
     }
-    this.#decode(bytes, bounds, at);
+    this.#frames(this.#begun, 0, this.#held);
+    this.#held = 0;
+    if (!this.#isOwn && this.#begun.length <= KEEP) this.#kept = this.#begun;
+    this.#begun = this.#kept;
+    this.#isOwn = false;
     return at;
   }
 
-  #decode(bytes, bounds, end) {
+  #hold(chunk, begin, end) {
+    if (this.#begun.length < this.#wanted) {
+      this.#isOwn = this.#isAttached;
+      const size = this.#isOwn ? this.#wanted : Math.max(this.#wanted, 2 * this.#begun.length);
+      const larger = allocate(size);
+      this.#begun.copy(larger, 0, 0, this.#held);
+      this.#begun = larger;
+    }
+    const wasReadToIt = this.#isOwn && chunk.buffer === this.#begun.buffer;
+    if (!wasReadToIt) chunk.copy(this.#begun, this.#held, begin, end);
+    this.#held += end - begin;
+  }
+
+  /** How much the frame takes whose length is at bytes[at]; false if the protocol forbids it. */
+  #measure(bytes, at) {
+    let length = bytes.readUInt32BE(at);
+    this.#isAttached = this.#mayAttach && length >= ATTACHED;
+    if (this.#isAttached) length -= ATTACHED;
+    this.#wanted = HEADER + length;
+    if (length > (this.#isAttached ? HEADER : 0) && length <= MAX_FRAME) return true;
+    this.#onBreach(`a frame of ${length} bytes`);
+    return false;
+  }
+
+  /** Hands on all whole frames of bytes[at, end) and returns where the rest begins. */
+  #frames(bytes, at, end) {
+    let bounds = [];
+    let begin = at; // of the frames that are not handed on yet
+    while (end - at >= HEADER) {
+      if (!this.#measure(bytes, at)) return end;
+      const next = at + this.#wanted;
+      if (next > end) break;
+      if (this.#isAttached) {
+        this.#decode(bytes, bounds, begin, at);
+        if (!this.#takeApart(bytes, at + HEADER, next)) return end;
+        bounds = [];
+        begin = next;
+      } else {
+        bytes.fill(SPACE, at, at + HEADER); // so that the frames can be decoded together
+        bounds.push(at + HEADER, next);
+      }
+      at = next;
+    }
+    if (end - at < HEADER) this.#wanted = HEADER;
+    this.#decode(bytes, bounds, begin, at);
+    return at;
+  }
+
+  #decode(bytes, bounds, begin, end) {
     const onFrame = this.#onFrame;
-    if (end < (bounds.length / 2) * SMALL && isAscii(bytes.subarray(0, end))) {
-      const text = decode.call(bytes, 'latin1', 0, end);
-      for (let i = 0; i < bounds.length; i += 2) onFrame(text, bounds[i], bounds[i + 1]);
+    if (end - begin < (bounds.length / 2) * SMALL && isAscii(bytes.subarray(begin, end))) {
+      const text = decode.call(bytes, 'latin1', begin, end);
+      for (let i = 0; i < bounds.length; i += 2) {
+        onFrame(text, bounds[i] - begin, bounds[i + 1] - begin);
+      }
       return;
     }
     for (let i = 0; i < bounds.length; i += 2) {
-      const ascii = isAscii(bytes.subarray(bounds[i], bounds[i + 1]));
-      const text = decode.call(bytes, ascii ? 'latin1' : 'utf8', bounds[i], bounds[i + 1]);
+      const text = textOf(bytes, bounds[i], bounds[i + 1]);
       onFrame(text, 0, text.length);
     }
+  }
+
+  /** Hands on the frame with an attachment whose body is bytes[begin, end). */
+  #takeApart(bytes, begin, end) {
+    const jsonSize = bytes.readUInt32BE(begin);
+    const jsonAt = begin + HEADER;
+    const attachmentAt = jsonAt + jsonSize;
+    if (attachmentAt > end) {
+      this.#onBreach(`a frame of ${end - begin} bytes with JSON of ${jsonSize}`);
+      return false;
+    }
+    const text = textOf(bytes, jsonAt, attachmentAt);
+    const attachment = this.#isOwn
+      ? bytes.subarray(attachmentAt, end)
+      : copyOf(bytes, attachmentAt, end);
+    this.#onFrame(text, 0, text.length, attachment);
+    return true;
   }
 
   // ---- writing ----
 
   /**
    * Sends the frame `head + body + '}'`; the parts come separately so that a big body need not be
-   * copied into a longer text. False, and nothing is sent, if the frame would be too long.
+   * copied into a longer text. An attachment must not change until it was sent. False, and nothing
+   * is sent, if the frame would be too long.
    */
-  send(head, body) {
-    if (body.length > this.#small) {
+  send(head, body, attachment) {
+    if (attachment !== undefined) {
+      if (!this.#encodeAttached(head, body, attachment)) return false;
+    } else if (body.length > this.#small) {
       if (!this.#encodeBig(head, body)) return false;
     } else {
       this.#text += HEADER_ROOM + head + body + '}';
@@ -226,25 +302,51 @@ class FrameStream {
   }
 
   #encodeBig(head, body) {
-    const headSize = byteLength(head);
     const bodySize = byteLength(body);
-    const length = headSize + bodySize + 1;
+    const length = byteLength(head) + bodySize + 1;
     if (length > this.#limit) return false;
     this.#encodeSmall(); // keeps the order
     this.#reserve(HEADER + length);
-    const block = this.#block;
-    putLength(block, this.#to, length);
-    this.#to += HEADER;
-    this.#to += encodeInto.call(block, head, this.#to);
-    this.#to += encodeInto.call(
-      block,
-      body,
-      this.#to,
-      bodySize === body.length ? 'latin1' : 'utf8',
-    );
-    block[this.#to++] = CLOSING_BRACE;
+    this.#putLength(length);
+    this.#putJson(head, body, bodySize);
     return true;
+  }
+
+  #encodeAttached(head, body, attachment) {
+    const bodySize = byteLength(body);
+    const jsonSize = byteLength(head) + bodySize + 1;
+    const length = HEADER + jsonSize + attachment.length;
+    if (length > this.#limit) return false;
+    const isCopied = attachment.length <= COPIED;
+    this.#encodeSmall();
+    this.#reserve(2 * HEADER + jsonSize + (isCopied ? attachment.length : 0));
+    this.#putLength(ATTACHED + length);
+    this.#putLength(jsonSize);
+    this.#putJson(head, body, bodySize);
+    if (isCopied) {
+      this.#block.set(attachment, this.#to);
+      this.#to += attachment.length;
+    } else {
+      this.#socket.cork(); // so that all of it leaves in one write
+      this.#handOver();
+      this.#socket.write(attachment);
+      this.#socket.uncork();
+    }
+    return true;
+  }
+
+  #putLength(length) {
+    putLength(this.#block, this.#to, length);
+    this.#to += HEADER;
+  }
+
+  #putJson(head, body, bodySize) {
+    const block = this.#block;
+    const encoding = bodySize === body.length ? 'latin1' : 'utf8';
+    this.#to += encodeInto.call(block, head, this.#to);
+    this.#to += encodeInto.call(block, body, this.#to, encoding);
+    block[this.#to++] = CLOSING_BRACE;
   }
 }
 
-module.exports = { FrameStream, MAX_FRAME };
+module.exports = { FrameStream };

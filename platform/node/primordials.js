@@ -26,6 +26,7 @@ module.exports = {
   allocate: Buffer.allocUnsafeSlow,
   byteLength: Buffer.byteLength,
   bytesFrom: Buffer.from,
+  joinBytes: Buffer.concat,
   decode: Buffer.prototype.toString,
   encodeInto: Buffer.prototype.write,
   isAscii,

@@ -5,26 +5,27 @@
 
 const { bytesFrom } = require('./primordials.js');
 const { messageOf } = require('./errors.js');
+const { createReadStream, createWriteStream } = require('./streams.js');
 
 /** What is watched, and who hears of it. */
 class Watches {
-  #request;
+  #channel;
   #log;
   #listeners = new Map(); // by the backend's name of the watch
   #beginning = 0; // watches whose names we do not know yet,
   #early = []; //    and changes that may be theirs
 
-  constructor({ request, onNotice, log }) {
-    this.#request = request;
+  constructor(channel, log) {
+    this.#channel = channel;
     this.#log = log;
-    onNotice('fs.changed', payload => this.#tell(payload));
+    channel.onNotice('fs.changed', payload => this.#tell(payload));
   }
 
   async begin(path, listener, options) {
     if (typeof listener !== 'function') throw new TypeError('the listener is no function');
     this.#beginning += 1;
     try {
-      const { watch } = await this.#request('fs.watch', { ...options, path });
+      const { watch } = await this.#channel.request('fs.watch', { ...options, path });
       this.#listeners.set(watch, listener);
       for (const payload of this.#early) if (payload?.watch === watch) this.#tell(payload);
       return { dispose: () => this.#end(watch) };
@@ -36,7 +37,7 @@ class Watches {
 
   async #end(watch) {
     if (!this.#listeners.delete(watch)) return;
-    await this.#request('fs.unwatch', { watch });
+    await this.#channel.request('fs.unwatch', { watch });
   }
 
   #tell(payload) {
@@ -56,21 +57,38 @@ class Watches {
 /** A path, or anything that prints as a `file:` URI, such as a URL. */
 const named = path => String(path);
 
-function createFileSystem(request, watches) {
-  const change = async (type, payload) => void (await request(type, payload));
+/** The bytes themselves, where that is possible, and not a copy of them. */
+function viewOf(content) {
+  return content instanceof Uint8Array && content.buffer instanceof ArrayBuffer
+    ? bytesFrom(content.buffer, content.byteOffset, content.byteLength)
+    : bytesFrom(content);
+}
+
+function createFileSystem(channel, watches) {
+  const request = (type, payload) => channel.request(type, payload);
+  const change = async (type, payload, attachment) =>
+    void (await channel.request(type, payload, {}, attachment));
   return {
     async readFile(path, encoding) {
-      const wanted = encoding === 'utf8' ? 'utf8' : 'base64';
+      const forBytes = channel.takesAttachments ? 'binary' : 'base64';
+      const wanted = encoding === 'utf8' ? 'utf8' : forBytes;
       const { content } = await request('fs.readFile', { path: named(path), encoding: wanted });
-      return wanted === 'utf8' ? content : bytesFrom(content, 'base64');
+      return wanted === 'base64' ? bytesFrom(content, 'base64') : content;
     },
-    writeFile(path, content, options) {
-      const written =
-        typeof content === 'string'
-          ? { content, encoding: 'utf8' }
-          : { content: bytesFrom(content).toString('base64'), encoding: 'base64' };
-      return change('fs.writeFile', { ...options, path: named(path), ...written });
+    async writeFile(path, content, options) {
+      const write = { ...options, path: named(path), content: undefined };
+      if (typeof content === 'string') {
+        return change('fs.writeFile', { ...write, content, encoding: 'utf8' });
+      }
+      const bytes = viewOf(content);
+      if (channel.takesAttachments) {
+        return change('fs.writeFile', { ...write, encoding: 'binary' }, bytes);
+      }
+      const encoded = bytes.toString('base64');
+      return change('fs.writeFile', { ...write, content: encoded, encoding: 'base64' });
     },
+    createReadStream: (path, options) => createReadStream(channel, named(path), options),
+    createWriteStream: (path, options) => createWriteStream(channel, named(path), options),
     stat: path => request('fs.stat', { path: named(path) }),
     async readDirectory(path) {
       return (await request('fs.readDirectory', { path: named(path) })).entries;
@@ -84,9 +102,11 @@ function createFileSystem(request, watches) {
   };
 }
 
-function createServices({ request, onNotice, log }) {
+/** What the context offers besides commands, requests and log. */
+function createServices(channel, log) {
+  const request = (type, payload) => channel.request(type, payload);
   return {
-    fs: createFileSystem(request, new Watches({ request, onNotice, log })),
+    fs: createFileSystem(channel, new Watches(channel, log)),
     workspace: {
       findFiles: async (include, options) =>
         (await request('workspace-find-files', { ...options, include })).files,

@@ -26,9 +26,10 @@ struct request_kind {
   std::size_t weight;
 };
 constexpr std::array kinds{
-    request_kind{"echo", "echo", 70}, request_kind{"partial", "partial", 10},
-    request_kind{"hang", "hang", 10}, request_kind{"late", "wait", 1},
-    request_kind{"fail", "throw", 6}, request_kind{"environment", "environment", 3},
+    request_kind{"echo", "echo", 60},  request_kind{"partial", "partial", 10},
+    request_kind{"hang", "hang", 10},  request_kind{"late", "wait", 1},
+    request_kind{"fail", "throw", 6},  request_kind{"environment", "environment", 3},
+    request_kind{"echo", "bytes", 10},
 };
 
 deadline random_deadline(dice& roll) {

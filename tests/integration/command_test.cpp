@@ -39,7 +39,8 @@ public:
                        more;
     for (auto const& name : extensions)
       text += "[hosts." + name + "]\nextension = \"" +
-              (source / "tests/integration/extensions" / name).string() + "\"\n";
+              (source / "tests/integration/extensions" / name).string() +
+              "\"\npermissions = [\"fileSystem.read\", \"fileSystem.write\"]\n";
     path_ = folder_.write("policy.toml", text);
   }
 

@@ -322,8 +322,10 @@ TEST_CASE("a file longer than a frame is not read") {
   CHECK(fs(run, "readFile", "big", "utf8").code == "file_too_large");
   here.write("ws/nearly", std::string(60 * 1024, 'x'));
   CHECK(fs(run, "readFile", "nearly", "utf8").code.empty());
+  CHECK(tell(run, "files", "readBytes", {"nearly"}).value.at("size") == json(60 * 1024));
   // It fits, but not as base64.
-  CHECK(fs(run, "readFile", "nearly").code == "payload_too_large");
+  auto const as_base64 = object{{"path", "nearly"}, {"encoding", "base64"}};
+  CHECK(tell(run, "files", "request", {"fs.readFile", as_base64}).code == "payload_too_large");
   CHECK(fs(run, "stat", "big").code.empty());
 }
 
@@ -344,16 +346,22 @@ TEST_CASE("an extension has only so many watches") {
 }
 
 TEST_CASE("answers that a host does not read are not piled up for it") {
+  struct way {
+    std::string_view ready, encoding;
+  };
+  auto const by = GENERATE(way{"ready", "utf8"}, way{R"(ready:{"attachments":true})", "binary"});
+  CAPTURE(by.encoding);
   temporary_directory files;
   constexpr std::size_t size = 3u << 20;
   constexpr int count = 30;
   auto const big = files.write("big", std::string(size, 'x')).string();
   auto const fifo = (files.path() / "fifo").string();
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  std::vector<std::string> steps{"ready"};
+  std::vector<std::string> steps{std::string{by.ready}};
   for (int i = 0; i < count; ++i)
     steps.push_back(R"(frame:{"id":")" + std::to_string(i) +
-                    R"(","type":"fs.readFile","payload":{"path":")" + big + "\"}}");
+                    R"(","type":"fs.readFile","payload":{"path":")" + big + R"(","encoding":")" +
+                    std::string{by.encoding} + "\"}}");
   for (auto const& step : {"print:sent", "wait-for-writer:", "take:", "print:received"})
     steps.emplace_back(step);
   steps[steps.size() - 3] += fifo;

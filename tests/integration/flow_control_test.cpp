@@ -1,6 +1,7 @@
 // A host that is slower than its backend, or faster: neither makes the backend hold more than a
 // bound.
 
+#include "held_memory.hpp"
 #include "test_hosts.hpp"
 
 #include <bulkhead/config/defaults.hpp>
@@ -12,12 +13,6 @@
 #include <fstream>
 #include <memory>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#ifdef __SANITIZE_ADDRESS__
-// Of <sanitizer/allocator_interface.h>, which Debian's g++ does not bring.
-extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
-#endif
 
 using namespace bulkhead;
 using namespace bulkhead::testing;
@@ -32,19 +27,6 @@ constexpr std::size_t mebibyte = 1u << 20;
 /// What may be held for one host: what waits to be sent, the same once more while its buffer grows,
 /// and what is being read and written.
 constexpr std::size_t held_bound = 4 * defaults::outbound_high_water;
-
-/// In bytes. AddressSanitizer keeps what was freed, so that what is resident says nothing there.
-std::size_t held_bytes() {
-#ifdef __SANITIZE_ADDRESS__
-  return ::__sanitizer_get_current_allocated_bytes();
-#else
-  std::ifstream in{"/proc/self/statm"};
-  std::size_t total = 0;
-  std::size_t resident = 0;
-  in >> total >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-#endif
-}
 
 /// The first host beside one that does nothing wrong; "work" is a request that it may make.
 policy beside_another(host_policy host) {
@@ -147,6 +129,27 @@ TEST_CASE("notifications that a handler still has count against the cap") {
   REQUIRE(run.wait_for_log("stdout: sent"));
   CHECK(other_is_served(run));
   CHECK(calls->in_all == cap);
+}
+
+TEST_CASE("a slow handler has no more than a bound of a host's bytes to hold") {
+  auto const how = GENERATE(as<std::string>{}, "send-large:", "notify-large:");
+  CAPTURE(how);
+  // 64 MiB are held after 16 of them, with or without an id; the small ones come on top.
+  harness run{beside_another(
+      raw_host({"ready", how + "20 4194304", "print:sent", "send:24", "outcomes:24", "pause"}))};
+  auto const calls = never_answer_work(run);
+  REQUIRE(run.start());
+  REQUIRE(run.wait_for_log("stdout: sent"));
+  CHECK(run.wait_for_log(R"(outcomes {"overloaded": 24})"));
+  CHECK(calls->in_all == 16);
+  CHECK(other_is_served(run));
+}
+
+TEST_CASE("a host may ask for more than that bound as it is served") {
+  harness run{beside_another(raw_host({"ready", "send-large:20 4194304", "outcomes:20", "serve"}))};
+  run->on_request("work", [](request const&) { return json{}; });
+  REQUIRE(run.start());
+  CHECK(run.wait_for_log(R"(outcomes {"reply": 20})"));
 }
 
 TEST_CASE("a host that does not read its answers is not answered any more") {

@@ -77,6 +77,46 @@ breach const after_ready[] = {
     {"replies without end to requests that are not open",
      errc::unknown_reply,
      {"reply-unknown:50"}},
+    {"an attachment that was not agreed on",
+     errc::frame_too_large,
+     {R"(attach:00 {"id":"a","type":"fs.writeFile","payload":{"path":"a","encoding":"binary"}})"}},
+};
+
+/// Of a host that agreed on attachments.
+breach const after_agreement[] = {
+    {"an attachment to a request that has no use for it",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"a","type":"fs.readFile","payload":{"path":"a"}})"}},
+    {"an attachment of no bytes to it",
+     errc::attachment_unwanted,
+     {R"(attach: {"id":"a","type":"fs.readFile","payload":{"path":"a"}})"}},
+    {"an attachment to the application's request",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"a","type":"work","payload":{}})"}},
+    {"an attachment to a secret",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"a","type":"secretStore","payload":{"key":"k","value":"v"}})"}},
+    {"an attachment to a reply",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"1","type":"ping-response","payload":{}})"}},
+    {"an attachment to a notification",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"","type":"fs.writeFile","payload":{"path":"a","encoding":"binary"}})"}},
+    {"an attachment to a second ready message",
+     errc::attachment_unwanted,
+     {R"(attach:00 {"id":"a","type":"extension-host-ready","payload":{"ready":true}})"}},
+    {"text that is not JSON beside an attachment", errc::json_syntax, {"attach:00 nonsense"}},
+    {"an attachment without JSON", errc::attachment_invalid, {"hex:8000000800000000"}},
+    {"an attachment whose JSON is longer than its frame",
+     errc::attachment_invalid,
+     {"hex:800000080000000531323334"}},
+    {"an attachment without room for a length", errc::attachment_invalid, {"hex:80000004"}},
+    {"an attachment of a frame of length 0", errc::frame_empty, {"hex:80000000"}},
+    {"an attachment that announces 2 GiB", errc::frame_too_large, {"hex:ffffffff"}},
+    {"an attachment that announces one byte too many", errc::frame_too_large, {"hex:80100001"}},
+    {"an attachment that ends early",
+     errc::frame_truncated,
+     {"hex:80000010000000027b7d31", "shutdown-write"}},
 };
 
 breach const before_ready[] = {
@@ -100,6 +140,12 @@ TEST_CASE("a breach of the protocol cuts its host off, with the breach's code, a
     DYNAMIC_SECTION(each.what) {
       auto steps = each.steps;
       steps.insert(steps.begin(), "ready");
+      is_cut_off_for(each.code, std::move(steps));
+    }
+  for (auto const& each : after_agreement)
+    DYNAMIC_SECTION(each.what) {
+      auto steps = each.steps;
+      steps.insert(steps.begin(), R"(ready:{"attachments":true})");
       is_cut_off_for(each.code, std::move(steps));
     }
   for (auto const& each : before_ready)

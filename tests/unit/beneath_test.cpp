@@ -332,7 +332,7 @@ race_tally race(folder const& root, int rounds_per_write) {
       ++seen.read_refused;
     } else {
       ++seen.read;
-      seen.escaped += *content != "inside";
+      seen.escaped += content->view() != "inside";
     }
     if (round % rounds_per_write != 0)
       continue;

@@ -134,15 +134,15 @@ TEST_CASE("a file is read whole up to its bound", "[files]") {
   ground const g;
   g.put("file", "12345");
   g.put("empty", "");
-  CHECK(read_file(g.find("file"), plenty).value() == "12345");
-  CHECK(read_file(g.find("file"), 5).value() == "12345");
-  CHECK(read_file(g.find("empty"), 0).value().empty());
+  CHECK(read_file(g.find("file"), plenty).value().view() == "12345");
+  CHECK(read_file(g.find("file"), 5).value().view() == "12345");
+  CHECK(read_file(g.find("empty"), 0).value().view().empty());
   auto const refused = read_file(g.find("file"), 4);
   CHECK(code_of(refused) == errc::file_too_large);
   CHECK(refused.error().detail() == "the file is longer than 4 bytes");
   auto const large = std::string(300'000, 'x');
   g.put("large", large);
-  CHECK(read_file(g.find("large"), plenty).value() == large);
+  CHECK(read_file(g.find("large"), plenty).value().view() == large);
 }
 
 TEST_CASE("a file that says it is empty is bounded all the same", "[files]") {
@@ -151,7 +151,7 @@ TEST_CASE("a file that says it is empty is bounded all the same", "[files]") {
   auto const status = proc->locate("status");
   REQUIRE(status.has_value());
   CHECK(status_of(*status).value().size == 0);
-  CHECK(read_file(*status, plenty).value().starts_with("Name:"));
+  CHECK(read_file(*status, plenty).value().view().starts_with("Name:"));
   CHECK(code_of(read_file(*status, 10)) == errc::file_too_large);
 }
 
@@ -357,7 +357,7 @@ TEST_CASE("what was found is used, whatever its name becomes", "[files]") {
   fs::rename(g.path("dir"), g.path("moved"));
   fs::create_symlink(g.outside(), g.path("dir"));
 
-  CHECK(read_file(file, plenty).value() == "inside");
+  CHECK(read_file(file, plenty).value().view() == "inside");
   CHECK(read_directory(listed, plenty).value().size() == 1);
   CHECK(code_of(write_file(inner, "new")) == no_error);
   CHECK(content_of(g.path("moved/file")) == "new");

@@ -5,9 +5,12 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <random>
 #include <string>
+#include <vector>
 
 using namespace bulkhead;
 using namespace bulkhead::wire;
@@ -24,6 +27,16 @@ std::string body_of(outbound_buffer const& buffer) {
     size = size << 8 | static_cast<unsigned char>(byte);
   REQUIRE(bytes.size() == frame_prefix_size + size);
   return std::string{bytes.substr(frame_prefix_size)};
+}
+
+/// All bytes of a buffer.
+std::string whole(outbound_buffer const& buffer) {
+  std::vector<std::string_view> pieces(1000);
+  pieces.resize(buffer.pieces(pieces));
+  std::string all;
+  for (auto const piece : pieces)
+    all += piece;
+  return all;
 }
 
 std::string quoted_text(std::string_view text) {
@@ -189,24 +202,80 @@ TEST_CASE("only the canonical form of an id is ours") {
   CHECK_FALSE(parse_id("1\0"s).has_value());
 }
 
-TEST_CASE("a buffer gives back what was appended, through any partial writes") {
+TEST_CASE("a reply with an attachment reads back as both") {
+  frame_decoder decoder{max_frame_size};
+  decoder.allow_attachments();
+  for (std::size_t const size : {0u, 1u, 4096u, 4097u, 100'000u}) {
+    auto const bytes = std::string(size, 'x');
+    outbound_buffer out;
+    frame_writer writer{out, max_frame_size};
+    REQUIRE(writer.reply("r0", "before", "0"));
+    REQUIRE(writer.reply("r1", "fs.readFile", R"({"n":1})", shared_bytes::copy_of(bytes)));
+    REQUIRE(writer.reply("r2", "after", "2"));
+    std::vector<std::string> seen;
+    std::vector<char> scratch(1 << 20);
+    auto const room = decoder.prepare(scratch);
+    auto const sent = whole(out);
+    CHECK(sent.size() == out.size());
+    std::copy(sent.begin(), sent.end(), room.data());
+    REQUIRE(decoder.commit(sent.size(), [&](raw_frame& frame) {
+      seen.emplace_back(frame.json);
+      if (frame.attachment)
+        seen.emplace_back(*frame.attachment);
+      return true;
+    }) == std::nullopt);
+    CHECK(seen == std::vector{R"({"id":"r0","type":"before-response","payload":0})"s,
+                              R"({"id":"r1","type":"fs.readFile-response","payload":{"n":1}})"s,
+                              bytes, R"({"id":"r2","type":"after-response","payload":2})"s});
+  }
+}
+
+TEST_CASE("a frame with its attachment is not longer than the limit") {
+  auto const json = R"({"id":"1","type":"t-response","payload":0})"s;
+  auto const exact = frame_prefix_size + json.size() + 5000;
+  auto const attachment = shared_bytes::copy_of(std::string(5000, 'x'));
+  outbound_buffer out;
+  CHECK_FALSE(frame_writer{out, exact - 1}.reply("1", "t", "0", attachment));
+  CHECK(out.empty());
+  CHECK(frame_writer{out, exact}.reply("1", "t", "0", attachment));
+  CHECK(out.size() == frame_prefix_size + exact);
+}
+
+TEST_CASE("a long attachment leaves as it lies") {
+  auto const attachment = shared_bytes::copy_of(std::string(100'000, 'x'));
+  outbound_buffer out;
+  REQUIRE(frame_writer{out, max_frame_size}.reply("1", "t", "0", attachment));
+  std::array<std::string_view, 3> pieces;
+  REQUIRE(out.pieces(pieces) == 2);
+  CHECK(pieces[1].data() == attachment.view().data());
+  CHECK(out.capacity() < 10'000);
+}
+
+TEST_CASE("a buffer gives back what was appended and attached, through any partial writes") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random{seed};
   outbound_buffer buffer;
   std::string model;
   for (int round = 0; round < 5000; ++round) {
-    if (random() % 2 == 0) {
-      std::string const bytes(random() % 1000, static_cast<char>('a' + random() % 26));
-      buffer.append(bytes);
+    auto const choice = random() % 4;
+    if (choice < 2) {
+      std::string const bytes(random() % (choice == 0 ? 1000 : 3 * outbound_buffer::copied_size),
+                              static_cast<char>('a' + random() % 26));
+      if (choice == 0)
+        buffer.append(bytes);
+      else
+        buffer.attach(shared_bytes::copy_of(bytes));
       model += bytes;
     } else {
       auto const n = random() % (model.size() + 1);
       buffer.consume(n);
       model.erase(0, n);
     }
-    REQUIRE(buffer.view() == model);
+    REQUIRE(whole(buffer) == model);
+    REQUIRE(buffer.size() == model.size());
     REQUIRE(buffer.empty() == model.empty());
+    REQUIRE(model.starts_with(buffer.view()));
   }
 }
 

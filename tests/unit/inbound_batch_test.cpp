@@ -54,3 +54,16 @@ TEST_CASE("the checked paths of a request are kept beside its payload") {
   CHECK(batch.payload(0) == R"({"from":"a/../b","to":"c"})");
   CHECK(batch.payload(1) == "{}");
 }
+
+TEST_CASE("an attachment is kept with its request and not copied") {
+  auto const bytes = shared_bytes::copy_of("bytes");
+  inbound_batch batch{"host", 1};
+  batch.add("1", "1", "fs.writeFile", "fs.writeFile", "{}", {}, bytes);
+  batch.add("2", "2", "fs.writeFile", "fs.writeFile", "{}", {}, shared_bytes{});
+  batch.add("3", "3", "work", "work", "{}");
+  REQUIRE(batch.attachment(0));
+  CHECK(batch.attachment(0)->view().data() == bytes.view().data());
+  REQUIRE(batch.attachment(1));
+  CHECK(batch.attachment(1)->empty());
+  CHECK_FALSE(batch.attachment(2));
+}

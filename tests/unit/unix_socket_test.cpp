@@ -69,8 +69,8 @@ private:
   pid_t pid_ = 0;
 };
 
-std::span<std::byte const> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span{text.data(), text.size()});
+io_outcome write_text(int socket, std::string_view text) {
+  return write_some(socket, std::span{&text, 1});
 }
 
 void send_descriptor(int socket, int fd, std::string_view text) {
@@ -104,24 +104,39 @@ TEST_CASE("reads and writes say what happened", "[unix_socket]") {
   auto pair = make_socketpair().value();
   std::array<std::byte, 16> buffer;
   CHECK(read_some(pair.ours.get(), buffer).status == io_status::would_block);
-  CHECK(write_some(pair.theirs.get(), bytes_of("hello")).bytes == 5);
+  CHECK(write_text(pair.theirs.get(), "hello").bytes == 5);
   auto const read = read_some(pair.ours.get(), buffer);
   CHECK(read.status == io_status::done);
   CHECK(read.bytes == 5);
 
-  auto const block = std::vector<std::byte>(1 << 20);
-  auto written = write_some(pair.ours.get(), block);
+  std::string const block(1 << 20, 'x');
+  auto written = write_text(pair.ours.get(), block);
   CHECK(written.status == io_status::done);
   while (written.status == io_status::done)
-    written = write_some(pair.ours.get(), block);
+    written = write_text(pair.ours.get(), block);
   CHECK(written.status == io_status::would_block);
 
   pair.theirs.reset();
   CHECK(read_some(pair.ours.get(), buffer).status == io_status::closed);
-  CHECK(write_some(pair.ours.get(), block).status == io_status::closed);
+  CHECK(write_text(pair.ours.get(), block).status == io_status::closed);
   auto const failed = read_some(-1, buffer);
   CHECK(failed.status == io_status::failed);
   CHECK(failed.error_number == EBADF);
+}
+
+TEST_CASE("pieces are written one behind the other", "[unix_socket]") {
+  auto const pair = make_socketpair().value();
+  std::array<std::string_view, max_pieces> pieces;
+  pieces.fill("12");
+  pieces.back() = "end";
+  auto const written = write_some(pair.ours.get(), pieces);
+  CHECK(written.status == io_status::done);
+  CHECK(written.bytes == 2 * (max_pieces - 1) + 3);
+  std::array<std::byte, 64> buffer;
+  auto const read = read_some(pair.theirs.get(), buffer);
+  std::string_view const text{reinterpret_cast<char const*>(buffer.data()), read.bytes};
+  CHECK(text == "121212121212121212121212121212end");
+  CHECK(write_some(-1, pieces).error_number == EBADF);
 }
 
 TEST_CASE("descriptors that a peer sends are reported and never let in", "[unix_socket]") {
@@ -134,7 +149,7 @@ TEST_CASE("descriptors that a peer sends are reported and never let in", "[unix_
   CHECK(read.status == io_status::descriptors);
   CHECK(read.bytes == 5);
   CHECK(next_free() == before);
-  CHECK(write_some(pair.theirs.get(), bytes_of("x")).bytes == 1);
+  CHECK(write_text(pair.theirs.get(), "x").bytes == 1);
   CHECK(read_some(pair.ours.get(), buffer).status == io_status::done);
 }
 
@@ -239,7 +254,7 @@ TEST_CASE("the expected process is accepted and strangers are turned away", "[un
   auto const client = connect_to(folder.path() / "s").value();
   REQUIRE(run_until(io, [&] { return accepted.has_value(); }));
   REQUIRE(accepted->has_value());
-  CHECK(write_some(client.get(), bytes_of("x")).bytes == 1);
+  CHECK(write_text(client.get(), "x").bytes == 1);
   std::array<std::byte, 4> buffer;
   CHECK(read_some(accepted->value().get(), buffer).bytes == 1);
   // Nobody is let in after it. (The strangers are copies of this process, with the listening

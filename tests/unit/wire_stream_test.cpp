@@ -21,14 +21,17 @@ namespace {
 struct heard_stream final : wire_stream::listener {
   explicit heard_stream(std::chrono::milliseconds frame_time)
       : sockets{platform::make_socketpair().value()}
-      , stream{std::make_shared<wire_stream>(on, std::move(sockets.ours), 1024, scratch, *this,
+      , stream{std::make_shared<wire_stream>(on, std::move(sockets.ours), 64 << 10, scratch, *this,
                                              frame_time)} {
     stream->start();
   }
   ~heard_stream() { stream->close(); }
 
-  bool on_frame(wire_stream&, wire::envelope const& frame) override {
+  bool on_frame(wire_stream&, wire::envelope const& frame,
+                std::optional<shared_bytes> attachment) override {
     types.emplace_back(frame.type);
+    if (attachment)
+      attachments.push_back(std::move(*attachment));
     stream->outbound().append(answer);
     if (seen)
       seen();
@@ -42,8 +45,7 @@ struct heard_stream final : wire_stream::listener {
   void on_end(wire_stream&) override { context.stop(); }
 
   void send(std::string_view bytes) {
-    auto const sent = platform::write_some(sockets.theirs.get(),
-                                           std::as_bytes(std::span{bytes.data(), bytes.size()}));
+    auto const sent = platform::write_some(sockets.theirs.get(), std::span{&bytes, 1});
     REQUIRE(sent.bytes == bytes.size());
   }
   void run_for(std::chrono::milliseconds within) {
@@ -57,6 +59,7 @@ struct heard_stream final : wire_stream::listener {
   platform::socket_pair sockets;
   std::shared_ptr<wire_stream> stream;
   std::vector<std::string> types;
+  std::vector<shared_bytes> attachments;
   std::string answer;         // to each frame
   std::function<void()> seen; // called with each frame
   std::optional<errc> breach;
@@ -65,6 +68,14 @@ struct heard_stream final : wire_stream::listener {
 std::string frame_of(std::string_view type) {
   auto const body = R"({"id":"1","type":")" + std::string{type} + R"(","payload":{}})";
   return std::string{{'\0', '\0', '\0', static_cast<char>(body.size())}} + body;
+}
+
+/// The same with bytes beside the JSON.
+std::string attached_frame_of(std::string_view type, std::string_view attachment) {
+  auto const json = frame_of(type); // the JSON's length and the JSON
+  auto const size = json.size() + attachment.size();
+  return std::string{{'\x80', '\0', static_cast<char>(size >> 8), static_cast<char>(size)}} + json +
+         std::string{attachment};
 }
 
 } // namespace
@@ -123,4 +134,65 @@ TEST_CASE("the peer gets the first answers while we are at the next frames of th
   host.seen = [&] { most_unsent = std::max(most_unsent, host.stream->unsent()); };
   CHECK(testing::run_until(host.context, [&] { return host.types.size() == frames; }));
   CHECK(most_unsent < frames * host.answer.size() / 2);
+}
+
+TEST_CASE("what comes beside the JSON outlives its read") {
+  heard_stream host{10s};
+  host.stream->allow_attachments();
+  std::string const large(40'000, '3'); // has a buffer of its own
+  auto const stream =
+      attached_frame_of("first", "one") + frame_of("second") + attached_frame_of("third", large);
+  host.send(stream);
+  CHECK(testing::run_until(host.context, [&] { return host.types.size() == 3; }));
+  CHECK(host.types == std::vector<std::string>{"first", "second", "third"});
+  host.send(frame_of("fourth") + attached_frame_of("fifth", std::string(40'000, '5')));
+  CHECK(testing::run_until(host.context, [&] { return host.types.size() == 5; }));
+  REQUIRE(host.attachments.size() == 3);
+  CHECK(host.attachments[0].view() == "one");
+  CHECK(host.attachments[1].view() == large);
+}
+
+TEST_CASE("secrets are overwritten beside an attachment that is kept") {
+  heard_stream host{10s};
+  host.stream->allow_attachments();
+  auto const large = std::string(40'000, 'x');
+  auto const bytes = attached_frame_of("secretStore", large);
+  host.send(bytes);
+  CHECK(testing::run_until(host.context, [&] { return host.types.size() == 1; }));
+  REQUIRE(host.attachments.size() == 1);
+  auto const kept = host.attachments[0].view();
+  CHECK(kept == large);
+  // The JSON lies before it in the same buffer.
+  auto const json_size = bytes.size() - 8 - kept.size();
+  std::string_view const json{kept.data() - json_size, json_size};
+  CHECK(json == std::string(json_size, '\0'));
+}
+
+TEST_CASE("attachments leave in their order, however little the socket takes at a time") {
+  heard_stream host{10s};
+  std::string expected;
+  for (std::size_t i = 0; i < 40; ++i) { // more pieces than one write takes
+    auto const text = "text " + std::to_string(i);
+    std::string const bytes(wire::outbound_buffer::copied_size / 2 * (i % 8),
+                            static_cast<char>('a' + i % 26));
+    host.stream->outbound().append(text);
+    host.stream->outbound().attach(shared_bytes::copy_of(bytes));
+    expected += text + bytes;
+  }
+  CHECK(host.stream->unsent() == expected.size());
+  host.stream->flush_soon();
+  std::string received;
+  std::vector<std::byte> buffer(1000);
+  auto const receive = [&] {
+    for (;;) {
+      auto const read = platform::read_some(host.sockets.theirs.get(), buffer);
+      if (read.status != platform::io_status::done)
+        return received.size() >= expected.size();
+      for (auto const byte : std::span{buffer}.first(read.bytes))
+        received += static_cast<char>(byte);
+    }
+  };
+  CHECK(testing::run_until(host.context, receive));
+  CHECK(received == expected);
+  CHECK(host.stream->unsent() == 0);
 }

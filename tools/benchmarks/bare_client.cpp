@@ -46,8 +46,8 @@ struct bare_client::connection : std::enable_shared_from_this<connection> {
       if (got.status != platform::io_status::done && got.status != platform::io_status::would_block)
         return false;
       more = got.bytes == room.size();
-      auto const broken = decoder.commit(got.bytes, [&](std::string_view body) {
-        receive(body);
+      auto const broken = decoder.commit(got.bytes, [&](wire::raw_frame& frame) {
+        receive(frame.json);
         return true;
       });
       if (broken)
@@ -84,8 +84,8 @@ struct bare_client::connection : std::enable_shared_from_this<connection> {
 
   void flush() {
     while (!out.empty() && !waiting) {
-      auto const sent = platform::write_some(socket.native_handle(),
-                                             std::as_bytes(std::span{out.data(), out.size()}));
+      auto const bytes = out.view();
+      auto const sent = platform::write_some(socket.native_handle(), std::span{&bytes, 1});
       if (sent.status == platform::io_status::would_block) {
         waiting = true;
         socket.async_wait(descriptor_base::wait_write,

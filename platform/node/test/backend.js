@@ -20,11 +20,35 @@ function test(name, run) {
   testWithin(name, { timeout: TEST_DEADLINE_MS }, run);
 }
 
-function frame(id, type, payload) {
+const ATTACHED = 0x80000000;
+
+function uint32(number) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+}
+
+function frame(id, type, payload, attachment) {
   const body = Buffer.from(JSON.stringify({ id, type, payload }));
-  const header = Buffer.alloc(4);
-  header.writeUInt32BE(body.length);
-  return Buffer.concat([header, body]);
+  if (attachment === undefined) return Buffer.concat([uint32(body.length), body]);
+  const length = 4 + body.length + attachment.length;
+  return Buffer.concat([uint32(ATTACHED + length), uint32(body.length), body, attachment]);
+}
+
+/** What a handler returns to answer with an attachment. */
+class Attached {
+  constructor(payload, attachment) {
+    this.payload = payload;
+    this.attachment = attachment;
+  }
+}
+
+/** The message of one frame; what is attached is its `attachment`. */
+function parseFrame(bytes) {
+  if (bytes.readUInt32BE(0) < ATTACHED) return JSON.parse(bytes.toString('utf8', 4));
+  const end = 8 + bytes.readUInt32BE(4);
+  const message = JSON.parse(bytes.toString('utf8', 8, end));
+  return { ...message, attachment: Buffer.from(bytes.subarray(end)) };
 }
 
 /** Calls back with each message that arrives on a socket. */
@@ -38,9 +62,9 @@ function onMessages(socket, callback) {
     if (held < wanted) return;
     let bytes = Buffer.concat(chunks);
     for (wanted = 4; bytes.length >= 4; bytes = bytes.subarray(wanted), wanted = 4) {
-      wanted = 4 + bytes.readUInt32BE(0);
+      wanted = 4 + (bytes.readUInt32BE(0) % ATTACHED);
       if (bytes.length < wanted) break;
-      callback(JSON.parse(bytes.toString('utf8', 4, wanted)));
+      callback(parseFrame(bytes.subarray(0, wanted)));
     }
     chunks = [bytes];
     held = bytes.length;
@@ -127,6 +151,11 @@ class Backend {
     this.#handlers.set(type, handler);
   }
 
+  /** How they are answered now. */
+  handler(type) {
+    return this.#handlers.get(type);
+  }
+
   #receive(message, socket) {
     message.socket = socket;
     const waiting = this.#waiting.get(message.id);
@@ -145,12 +174,15 @@ class Backend {
     }
   }
 
-  #serve({ id, type, payload }, socket) {
+  #serve({ id, type, payload, attachment }, socket) {
     const handler = this.#handlers.get(type);
     if (handler === null) return; // never answered
     try {
       if (handler === undefined) throw { error: 'denied', code: 'permission_denied' };
-      socket.write(frame(id, `${type}-response`, handler(payload)));
+      const answer = handler(payload, attachment);
+      const { payload: told, attachment: beside } =
+        answer instanceof Attached ? answer : { payload: answer };
+      socket.write(frame(id, `${type}-response`, told, beside));
     } catch (error) {
       socket.write(frame(id, `${type}-error`, error));
     }
@@ -209,4 +241,4 @@ function extensionOf(t, source, name = 'probe.js') {
   return file;
 }
 
-module.exports = { Backend, extensionOf, frame, test };
+module.exports = { Attached, Backend, extensionOf, frame, test, uint32 };

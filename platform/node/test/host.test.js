@@ -13,6 +13,7 @@ test('the ready message names protocol, runtime and extension', async t => {
   assert.deepEqual(backend.received[0].payload, {
     ready: true,
     protocol: 1,
+    attachments: true,
     runtime: `node/${process.versions.node}`,
     extensionId: 'bulkhead.esm',
   });

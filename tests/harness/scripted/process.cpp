@@ -108,8 +108,8 @@ void script_player::process::on_bytes(std::string_view bytes) {
     auto const size = std::min(room.size(), bytes.size());
     std::memcpy(room.data(), bytes.data(), size);
     bytes.remove_prefix(size);
-    auto const breach = decoder_.commit(size, [this](std::string_view body) {
-      on_frame(body);
+    auto const breach = decoder_.commit(size, [this](wire::raw_frame& frame) {
+      on_frame(frame.json);
       return true;
     });
     if (breach)

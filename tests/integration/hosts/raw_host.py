@@ -15,6 +15,7 @@ import sys
 import time
 
 MIB = 1 << 20
+ATTACHED = 1 << 31  # of a frame's length: it has an attachment
 
 
 def connect():
@@ -40,6 +41,11 @@ def raw(message_id, message_type, payload):
     return struct.pack(">I", len(body)) + body
 
 
+def attached(body, attachment):
+    lengths = struct.pack(">II", ATTACHED | 4 + len(body) + len(attachment), len(body))
+    return lengths + body + attachment
+
+
 def framed(body):
     return struct.pack(">I", len(body)) + body
 
@@ -55,21 +61,38 @@ def read_exactly(channel, count):
 
 
 def read(channel):
+    """The next message; an attachment is its member of that name, as hexadecimal digits."""
     (length,) = struct.unpack(">I", read_exactly(channel, 4))
-    return json.loads(read_exactly(channel, length))
+    if length < ATTACHED:
+        return json.loads(read_exactly(channel, length))
+    body = read_exactly(channel, length - ATTACHED)
+    end = 4 + struct.unpack(">I", body[:4])[0]
+    return {**json.loads(body[4:end]), "attachment": body[end:].hex()}
 
 
 # ---- what it sends ----
 
-def ready(_):
-    outgoing.sendall(raw("ready", "extension-host-ready", {"ready": True, "protocol": 1}))
+def ready(members):
+    """Its argument: further members of the message."""
+    payload = {"ready": True, "protocol": 1, **json.loads(members or "{}")}
+    outgoing.sendall(raw("ready", "extension-host-ready", payload))
     say("limits", json.dumps(read(outgoing)["payload"]))
+
+
+def ready_once(members, marker):
+    ready("" if os.path.exists(marker) else members)
 
 
 def split(text):
     """One frame, byte by byte, so that the backend sees it in pieces."""
     for byte in framed(text.encode()):
         outgoing.sendall(bytes([byte]))
+
+
+def attach(text):
+    """A frame `hex text`: the text with these bytes beside it."""
+    attachment, _, body = text.partition(" ")
+    outgoing.sendall(attached(body.encode(), bytes.fromhex(attachment)))
 
 
 def announce(length):
@@ -85,14 +108,29 @@ def descriptor(_):
 def flood(count):
     """So many requests at once, and then all their answers."""
     outgoing.sendall(b"".join(raw(f"f{i}", "work", i) for i in range(int(count))))
-    answers = [read(outgoing) for _ in range(int(count))]
-    codes = [answer["payload"].get("code", "reply") for answer in answers]
-    say("flood", json.dumps({code: codes.count(code) for code in set(codes)}))
+    say("flood", json.dumps(outcomes(int(count))))
+
+
+def outcomes(count):
+    """How many of the next answers are replies, or have which code."""
+    codes = []
+    while len(codes) < count:
+        message = read(outgoing)
+        if message["type"].endswith(("-response", "-error")):
+            codes.append((message["payload"] or {}).get("code", "reply"))
+    return {code: codes.count(code) for code in set(codes)}
 
 
 def send(count):
     """So many requests whose answers it does not read."""
     outgoing.sendall(b"".join(raw(f"s{i}", "work", i) for i in range(int(count))))
+
+
+def send_large(text, message_id="l"):
+    """So many of so many bytes each."""
+    count, size = map(int, text.split())
+    for i in range(count):
+        outgoing.sendall(raw(message_id and f"{message_id}{i}", "work", "x" * size))
 
 
 def notify(count):
@@ -109,6 +147,18 @@ def ask(text):
     """A request `type payload`; prints its answers up to the last."""
     message_type, _, payload = text.partition(" ")
     outgoing.sendall(raw("asked", message_type, json.loads(payload or "{}")))
+    say_answers()
+
+
+def ask_attached(text):
+    """The same for `hex type payload`, with these bytes beside it."""
+    attachment, message_type, payload = text.split(" ", 2)
+    body = raw("asked", message_type, json.loads(payload))[4:]
+    outgoing.sendall(attached(body, bytes.fromhex(attachment)))
+    say_answers()
+
+
+def say_answers():
     while True:
         answer = read(outgoing)
         say("answer", json.dumps(answer))
@@ -261,19 +311,26 @@ def close(_):
 
 STEPS = {
     "ready": ready,
+    # With these members in the first process and without them in the next ones. The argument: `members file`.
+    "ready-once": lambda text: ready_once(*text.split(" ", 1)),
     "frame": lambda text: outgoing.sendall(framed(text.encode())),
     "bytes": lambda text: outgoing.sendall(framed(bytes.fromhex(text))),
     "hex": lambda text: outgoing.sendall(bytes.fromhex(text)),
     "wrong": lambda text: incoming.sendall(framed(text.encode())),  # on the replies' connection
     "deep": lambda depth: outgoing.sendall(framed(b"[" * int(depth))),
     "split": split,
+    "attach": attach,
     "announce": announce,
     "descriptor": descriptor,
     "flood": flood,
     "send": send,
+    "outcomes": lambda count: say("outcomes", json.dumps(outcomes(int(count)))),
+    "send-large": send_large,
     "notify": notify,
+    "notify-large": lambda text: send_large(text, ""),
     "notify-without-end": notify_without_end,
     "ask": ask,
+    "ask-attached": ask_attached,
     "take": take,
     "reply": reply,
     "reply-twice": reply_twice,

@@ -59,6 +59,15 @@ const commands = {
   },
 
   environment: () => ({ ...process.env }),
+
+  /** Bytes to a file and back; how many. */
+  bytes: async ([{ number = 1 } = {}], _call, { fs, folders }) => {
+    const name = `${folders.storage}/bytes${number % 8}`;
+    await fs.writeFile(name, Buffer.alloc(number * 1000, 'b'));
+    const read = await fs.readFile(name);
+    if (!read.every(byte => byte === 0x62)) throw new Error('these are not the bytes');
+    return read.length;
+  },
 };
 
 exports.activate = context => {

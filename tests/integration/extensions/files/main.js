@@ -2,6 +2,9 @@
 
 // Uses context.fs, context.workspace and context.folders as it is told, and tells what came of it.
 
+const { createCipheriv, createHash } = require('node:crypto');
+const { pipeline } = require('node:stream/promises');
+
 /** What JSON can't say: {url: "file:…"} is a URL object, {base64: "…"} are bytes. */
 function argument(value) {
   if (typeof value?.url === 'string') return new URL(value.url);
@@ -11,6 +14,17 @@ function argument(value) {
 
 const shown = value =>
   value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
+
+/** The same bytes each time, of which no two parts are alike. */
+function bytesOf(size) {
+  const stream = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16));
+  return stream.update(Buffer.alloc(size));
+}
+
+const summary = bytes => ({
+  size: bytes.length,
+  sha256: createHash('sha256').update(bytes).digest('hex'),
+});
 
 /** {value}, or {code, message} and all else that the error has. */
 async function attempt(call) {
@@ -52,6 +66,31 @@ exports.activate = context => {
       return { codes, wait };
     },
     request: ([type, payload]) => attempt(() => context.request(type, payload)),
+
+    /** Writes so many bytes that repeat nowhere; their size and digest. */
+    writeBytes: ([path, size]) =>
+      attempt(async () => {
+        const bytes = bytesOf(size);
+        await context.fs.writeFile(path, bytes);
+        return summary(bytes);
+      }),
+    /** From one file to another, piece by piece; size and digest of what came by. */
+    copyStream: ([from, to]) =>
+      attempt(async () => {
+        const hash = createHash('sha256');
+        let size = 0;
+        const look = async function* (pieces) {
+          for await (const piece of pieces) {
+            hash.update(piece);
+            size += piece.length;
+            yield piece;
+          }
+        };
+        const { fs } = context;
+        await pipeline(fs.createReadStream(from), look, fs.createWriteStream(to));
+        return { size, sha256: hash.digest('hex') };
+      }),
+    readBytes: ([path]) => attempt(async () => summary(await context.fs.readFile(path))),
     exit: ([code]) => process.exit(code),
   };
   for (const [name, run] of Object.entries(commands)) context.commands.register(name, run);

@@ -15,6 +15,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   } catch (error) {
     if ((error as RequestError).code === 'permission_denied') context.log.warn('not allowed');
   }
+  for await (const piece of context.fs.createReadStream('large')) context.log.info(String(piece.length));
+  context.fs.createWriteStream('copy', { overwrite: false }).end('text');
   // @ts-expect-error a command needs a handler
   context.commands.register('nothing');
 }
