@@ -99,6 +99,18 @@ private:
   std::optional<platform::peer_connector> connector_;
 };
 
+class finished_setup final : public connection_setup {
+public:
+  explicit finished_setup(link_sockets sockets)
+      : sockets_{std::move(sockets)} {}
+
+  result<void> prepare(platform::process_spec&) override { return {}; }
+  void connect(pid_t, connect_handler on_connect) override { on_connect(std::move(sockets_)); }
+
+private:
+  link_sockets sockets_;
+};
+
 } // namespace
 
 std::unique_ptr<connection_setup> make_connection_setup(host_policy const& host,
@@ -108,6 +120,10 @@ std::unique_ptr<connection_setup> make_connection_setup(host_policy const& host,
   if (host.transport == host_transport::sockets)
     return std::make_unique<named_sockets_setup>(place, generation, std::move(executor));
   return std::make_unique<socketpair_setup>();
+}
+
+std::unique_ptr<connection_setup> make_finished_setup(link_sockets sockets) {
+  return std::make_unique<finished_setup>(std::move(sockets));
 }
 
 } // namespace bulkhead

@@ -34,4 +34,7 @@ std::unique_ptr<connection_setup> make_connection_setup(host_policy const& host,
                                                         std::uint64_t generation,
                                                         boost::asio::any_io_executor executor);
 
+/// One of a process that is connected already.
+std::unique_ptr<connection_setup> make_finished_setup(link_sockets sockets);
+
 } // namespace bulkhead

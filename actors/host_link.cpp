@@ -278,6 +278,7 @@ void host_link::attach(std::uint64_t generation, link_sockets sockets) {
   attachments_ = false;
   start_expected_ = false;
   phase_ = phase::handshaking;
+  first_heard_.reset();
   violations_.clear();
   auto const connect = [&](platform::unique_fd socket) {
     auto stream =
@@ -345,6 +346,8 @@ void host_link::answer(Write write) {
 }
 
 void host_link::on_traffic(std::size_t in, std::size_t out) {
+  if (in != 0 && !first_heard_)
+    first_heard_ = std::chrono::steady_clock::now();
   auto& counters = around_.record.counters;
   counters.bytes_in.fetch_add(in, std::memory_order_relaxed);
   counters.bytes_out.fetch_add(out, std::memory_order_relaxed);

@@ -12,6 +12,7 @@
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -90,6 +91,10 @@ public:
   void attach(std::uint64_t generation, link_sockets sockets);
   /// The host is Running: what waited is sent.
   void open();
+  /// When the present process said something for the first time.
+  std::optional<std::chrono::steady_clock::time_point> first_heard() const noexcept {
+    return first_heard_;
+  }
   /// The process is gone: requests that were sent to it fail with connection_lost, those that wait
   /// go on waiting.
   void detach(reason why, std::string const& detail);
@@ -178,6 +183,7 @@ private:
   phase phase_ = phase::detached;
   bool start_expected_ = false;
   std::uint64_t generation_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> first_heard_;
   bool attachments_ = false;
   std::map<errc, std::uint32_t> violations_; // of the present process, by their code
   std::shared_ptr<wire_stream> requests_;

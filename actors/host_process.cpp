@@ -8,9 +8,6 @@
 namespace bulkhead {
 namespace {
 
-using std::chrono::duration_cast;
-using clock = std::chrono::steady_clock;
-
 /// Hands the end of a control request to a function.
 template <class Done>
 class control_handler final : public call_handler {
@@ -29,51 +26,22 @@ std::unique_ptr<call_handler> when_done(Done done) {
   return std::make_unique<control_handler<Done>>(std::move(done));
 }
 
-start_times::duration since(clock::time_point begin) {
-  return duration_cast<start_times::duration>(clock::now() - begin);
-}
-
 host_folders own_folders(supervisor_surroundings const& around) {
   return folders_of(around.runtime.rules, around.policy, around.runtime.place.path());
 }
 
 } // namespace
 
-result<std::unique_ptr<host_process>> host_process::create(supervisor_surroundings const& around,
-                                                           host_start start,
-                                                           std::uint64_t generation, teller tell) {
-  auto& runtime = around.runtime;
-  auto const prepared = since(start.began);
-  auto setup = make_connection_setup(around.policy, runtime.place, generation,
-                                     runtime.on.context().get_executor());
-  if (auto const ready = setup->prepare(start.spec); !ready)
-    return ready.error();
-  auto started = runtime.containment.start(
-      std::move(start.contained), std::move(start.spec), [tell, generation] {
-        tell({host_signal::kind::launched, generation, reason::none, 0, {}});
-      });
-  if (!started)
-    return started.error();
-  auto made = std::unique_ptr<host_process>{new host_process{around, std::move(start), generation,
-                                                             std::move(tell), std::move(setup),
-                                                             std::move(*started)}};
-  made->prepared_ = prepared;
-  return made;
-}
-
 host_process::host_process(supervisor_surroundings const& around, host_start start,
-                           std::uint64_t generation, teller tell,
-                           std::unique_ptr<connection_setup> setup,
-                           platform::containment::started started)
+                           started_process process, std::uint64_t generation, teller tell)
     : around_{around}
     , start_{std::move(start)}
     , generation_{generation}
     , tell_{std::move(tell)}
-    , prepared_{}
-    , created_{since(start_.began)}
-    , setup_{std::move(setup)}
-    , process_{std::move(started.process)}
-    , contained_{std::move(started.host)}
+    , times_{process.times}
+    , setup_{std::move(process.setup)}
+    , process_{std::move(process.process)}
+    , contained_{std::move(process.contained)}
     , output_{around.runtime.on, process_,         around.runtime.log,
               around.record,     around.policy.id, around.policy.limits.output_rate} {
   process_.async_wait_exit(around.runtime.on.context().get_executor(),
@@ -98,17 +66,16 @@ void host_process::disconnect() {
 }
 
 pid_t host_process::pid() const {
-  auto const program = contained_->launch().program;
-  return program != 0 ? program : process_.pid();
+  return program_of(process_, *contained_);
 }
 
 start_times host_process::times() const {
+  auto times = times_;
+  if (times.warm)
+    return times;
   auto const launch = contained_->launch();
-  start_times times;
-  times.prepared = prepared_;
-  times.created = created_;
   auto const reached = [&](auto const& step) {
-    return step ? created_ + *step : start_times::duration{};
+    return step ? times.created + *step : start_times::duration{};
   };
   times.staged = reached(launch.staged);
   times.contained = reached(launch.contained);

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <bulkhead/actors/connection_setup.hpp>
 #include <bulkhead/actors/host_output.hpp>
 #include <bulkhead/actors/host_start.hpp>
+#include <bulkhead/actors/started_process.hpp>
 #include <bulkhead/actors/supervisor_surroundings.hpp>
 #include <bulkhead/messages/sandbox.hpp>
 #include <bulkhead/messages/start_times.hpp>
-#include <bulkhead/platform/child_process.hpp>
-#include <bulkhead/platform/containment.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,18 +14,16 @@
 
 namespace bulkhead {
 
-/// One process of a host, from its creation until nothing of it is left: its sandbox, its output,
-/// its connection and the requests about its extension's activation. What happens to it is told as
-/// signals. Destroying it kills it. Loop thread.
+/// One process of a host, from when it is the host's until nothing of it is left: its sandbox, its
+/// output, its connection and the requests about its extension's activation. What happens to it is
+/// told as signals. Destroying it kills it. Loop thread.
 class host_process {
 public:
   using teller = std::function<void(host_signal)>;
 
-  /// Creates the process. `generation` is what its signals carry; `around` outlives it. Fails with
-  /// spawn_failed, or as containment::start.
-  static result<std::unique_ptr<host_process>> create(supervisor_surroundings const& around,
-                                                      host_start start, std::uint64_t generation,
-                                                      teller tell);
+  /// `generation` is what its signals carry; `around` outlives it.
+  host_process(supervisor_surroundings const& around, host_start start, started_process process,
+               std::uint64_t generation, teller tell);
   host_process(host_process&&) = delete;
   ~host_process();
 
@@ -52,7 +48,8 @@ public:
   pid_t pid() const;
   /// What contains it.
   sandbox_report report() const { return contained_->report(); }
-  /// How far its start is; what has not been reached is 0. `ready` is always 0.
+  /// How far its start is; what has not been reached is 0. What the connection tells of, from
+  /// `loaded` on, is always 0.
   start_times times() const;
   /// When its start began.
   std::chrono::steady_clock::time_point began() const noexcept { return start_.began; }
@@ -60,10 +57,6 @@ public:
   watched_host_ptr watched() const;
 
 private:
-  host_process(supervisor_surroundings const& around, host_start start, std::uint64_t generation,
-               teller tell, std::unique_ptr<connection_setup> setup,
-               platform::containment::started started);
-
   host_signal describe_exit(platform::exit_status const& status) const;
   json activation() const;
 
@@ -71,8 +64,7 @@ private:
   host_start start_;
   std::uint64_t generation_;
   teller tell_;
-  start_times::duration prepared_;
-  start_times::duration created_;
+  start_times times_;
   std::unique_ptr<connection_setup> setup_;
   platform::child_process process_;
   std::shared_ptr<platform::contained_host> contained_; // what holds the process

@@ -11,7 +11,8 @@
 namespace bulkhead {
 
 /// What everybody may know of one host, without asking its supervisor. The supervisor alone writes
-/// the state, the connection alone the counters; any thread reads. It lives as long as the runtime.
+/// the state, the connection alone the counters, the pool what is said of spares; any thread reads.
+/// It lives as long as the runtime.
 class host_record {
 public:
   explicit host_record(std::string id) { status_.host = std::move(id); }

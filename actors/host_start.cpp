@@ -52,8 +52,7 @@ std::vector<std::string> node_arguments(host_policy const& host,
 }
 
 result<void> describe_program(host_policy const& host, start_surroundings const& around,
-                              host_start& start) {
-  auto& spec = start.spec;
+                              platform::process_spec& spec) {
   spec.environment = host.environment;
   auto const search_path = platform::environment_search_path();
   if (host.runtime == host_runtime::node) {
@@ -94,12 +93,10 @@ result<void> verify_extension(host_policy const& host) {
   return {};
 }
 
-platform::containment_spec containment_of(host_policy const& host, host_folders const& own,
-                                          host_start const& start) {
-  platform::containment_spec spec;
+void describe_containment(host_policy const& host, host_folders const& own,
+                          permission_set const& held, platform::containment_spec& spec) {
   spec.host = host.id;
   spec.least = host.sandbox.require;
-  spec.process = start.spec;
   spec.program_pins = host.integrity.interpreter_sha256;
   spec.is_node = host.runtime == host_runtime::node;
   spec.strict = host.sandbox.strict_mode;
@@ -108,7 +105,7 @@ platform::containment_spec containment_of(host_policy const& host, host_folders 
   if (host.sandbox.file_write)
     spec.writable = {own.storage, own.logs, own.temp};
   spec.network = host.sandbox.network;
-  spec.processes = !spec.is_node || start.held.contains(permission::process_spawn);
+  spec.processes = !spec.is_node || held.contains(permission::process_spawn);
   spec.landlock = host.sandbox.landlock;
   spec.filter = host.sandbox.seccomp;
   auto const& limits = host.limits;
@@ -118,12 +115,11 @@ platform::containment_spec containment_of(host_policy const& host, host_folders 
   spec.bounds.cpu_time = std::chrono::duration_cast<std::chrono::seconds>(limits.cpu_time);
   spec.bounds.open_files = limits.open_files;
   spec.bounds.file_size = limits.file_size;
-  return spec;
 }
 
 } // namespace
 
-result<host_start> prepare_host_start(host_policy const& host, start_surroundings const& around) {
+result<host_start> describe_host_start(host_policy const& host, start_surroundings const& around) {
   host_start start;
   if (auto const described = describe_extension(host, start); !described)
     return described.error();
@@ -132,13 +128,18 @@ result<host_start> prepare_host_start(host_policy const& host, start_surrounding
   for (auto const* const folder : {&around.own.storage, &around.own.logs, &around.own.temp})
     if (auto const made = platform::open_host_folder(*folder); !made)
       return made.error();
-  if (auto const described = describe_program(host, around, start); !described)
+  if (auto const described = describe_program(host, around, start.launch.process); !described)
     return described.error();
-  auto contained = around.containment.prepare(containment_of(host, around.own, start));
+  describe_containment(host, around.own, start.held, start.launch);
+  return start;
+}
+
+result<void> prepare_launch(host_start& start, platform::containment& in) {
+  auto contained = in.prepare(start.launch);
   if (!contained)
     return contained.error();
   start.contained = std::move(*contained);
-  return start;
+  return {};
 }
 
 } // namespace bulkhead

@@ -3,8 +3,8 @@
 #include <bulkhead/actors/caf_errors.hpp>
 #include <bulkhead/actors/health_watch.hpp>
 #include <bulkhead/actors/host_exit.hpp>
+#include <bulkhead/actors/host_launch.hpp>
 #include <bulkhead/actors/host_silence.hpp>
-#include <bulkhead/actors/host_start.hpp>
 #include <bulkhead/actors/host_transitions.hpp>
 #include <bulkhead/config/units.hpp>
 
@@ -90,6 +90,11 @@ task<std::optional<host_signal>> next_signal(supervisor_ptr self, deadline by) {
   }
 }
 
+/// `from a ready process, in 1.9 ms: …`, or `in 85.0 ms: …`.
+std::string start_text(start_times const& times) {
+  return (times.warm ? "from a ready process, in " : "in ") + to_string(phases_of(times));
+}
+
 /// Waits for the process to end. False: it has not by then.
 task<bool> wait_for_exit(supervisor_ptr self, deadline by) {
   for (;;) {
@@ -110,57 +115,6 @@ auto signal_sender(supervisor_ptr self) {
   };
 }
 
-/// Looks up what the start needs, off the loop's thread: it reads files.
-task<result<host_start>> prepare(supervisor_ptr self) {
-  auto const began = std::chrono::steady_clock::now();
-  auto& runtime = self->state.around->runtime;
-  auto const& host = self->state.around->policy;
-  auto look_up = [policy = host,
-                  with = start_surroundings{
-                      folders_of(runtime.rules, host, runtime.place.path()), runtime.bootstrap,
-                      runtime.rules.file.empty() ? runtime.rules.state_dir.parent_path()
-                                                 : runtime.rules.file.parent_path(),
-                      runtime.containment}] { return prepare_host_start(policy, with); };
-  auto start = co_await blocking(self, runtime.on.blocking_pool(), look_up);
-  if (!start)
-    co_return to_error(start.error());
-  if (*start)
-    (*start)->began = began;
-  co_return std::move(*start);
-}
-
-audit_record record_of_start(std::string const& host, host_start const& start) {
-  audit_record made;
-  made.time = std::chrono::system_clock::now();
-  made.host = host;
-  made.what = "host.started";
-  made.object = start.extension_id;
-  made.rule = to_string(start.held);
-  return made;
-}
-
-/// Creates and connects the process. What goes wrong later comes as a signal.
-result<void> launch(supervisor_ptr self, host_start start) {
-  auto& state = self->state;
-  auto const& around = *state.around;
-  if (!start.refused.empty())
-    log_of(self).warn("[{}] asks for more than the policy grants: {}", around.policy.id,
-                      to_string(start.refused));
-  auto const asked = start.asked.to_bits();
-  auto const made = record_of_start(around.policy.id, start);
-  auto created =
-      host_process::create(around, std::move(start), ++state.generation, signal_sender(self));
-  if (!created)
-    return created.error();
-  state.process = std::move(*created);
-  auto const& servants = around.servants;
-  self->send(servants.monitor, watch_atom::value, state.process->watched());
-  self->send(servants.guard, grant_atom::value, around.policy.id, asked);
-  self->send(servants.audit, record_atom::value, audit_records{made});
-  state.process->connect();
-  return {};
-}
-
 task<void> deactivate(supervisor_ptr self) {
   auto const by = deadline{self->state.around->policy.stop.deactivate_timeout};
   if (!self->state.process->deactivate(by))
@@ -179,8 +133,15 @@ task<void> deactivate(supervisor_ptr self) {
 void on_activated(supervisor_ptr self, host_signal const& signal) {
   auto const ok = signal.code == 0;
   auto const state = record_of(self).state();
+  auto detail = signal.detail;
+  if (ok)
+    record_of(self).update([&](host_status& now) {
+      now.start.activated = time_since(self->state.process->began());
+      detail = start_text(now.start);
+    });
   publish(self, ok ? host_event_kind::activated : host_event_kind::activation_failed, state, state,
-          reason::none, signal.detail);
+          reason::none, detail);
+  settle(self);
 }
 
 // ---- the life of a host -----------------------------------------------------------------------
@@ -294,18 +255,12 @@ void on_answer(supervisor_ptr self, health_watch& health) {
 /// From spawn to the end of the process, however it comes.
 task<process_end> run_process(supervisor_ptr self) {
   auto& state = self->state;
-  auto start = co_await prepare(self);
-  auto launched = result<void>{};
-  if (start)
-    launched = launch(self, std::move(*start));
-  else
-    launched = start.error();
-  if (!launched) {
-    auto const code = launched.error().code();
-    process_end never_started{reason_of_failed_start(code), launched.error().what()};
+  auto launching = launch(self, signal_sender(self));
+  auto const failed = co_await std::move(launching);
+  if (failed) {
+    process_end never_started{reason_of_failed_start(failed->why.code()), failed->why.what()};
     never_started.started = false;
-    // All that is the policy's to name had been found.
-    never_started.may_pass = start && code == errc::spawn_failed;
+    never_started.may_pass = failed->may_pass;
     if (never_started.may_pass && !state.stop_requested)
       enter(self, host_state::Unhealthy, never_started.why, never_started.detail);
     co_return never_started;
@@ -336,7 +291,8 @@ task<process_end> run_process(supervisor_ptr self) {
       state.budget->on_running(clock::now());
       enter(self, host_state::Running, reason::ready, signal->detail);
       self->send(state.around->connection, open_atom::value);
-      state.process->activate();
+      if (!state.process->activate())
+        settle(self);
       break;
     case signal_kind::exited:
       co_return end_by_exit(self, *signal);
@@ -452,6 +408,7 @@ task<void> live(supervisor_ptr self) {
   while (has_turn) {
     auto end = co_await run_process(self);
     state.process.reset();
+    settle(self);
     self->send(state.around->servants.monitor, revoke_atom::value, state.around->policy.id);
     if (state.stop_requested)
       break;
@@ -467,6 +424,7 @@ task<void> live(supervisor_ptr self) {
       enter(self, host_state::Starting,
             end.why == reason::group_restart ? reason::group_restart : reason::backoff);
   }
+  settle(self); // also where it never had its turn
   enter(self, host_state::Stopped, state.stop_reason, state.stop_detail);
 }
 

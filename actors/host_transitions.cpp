@@ -93,8 +93,10 @@ void enter(supervisor_ptr self, host_state to, reason why, std::string detail) {
       now.running_since = std::chrono::system_clock::now();
       now.sandbox = state.process->report();
       now.start = state.process->times();
-      now.start.ready = std::chrono::duration_cast<start_times::duration>(
-          std::chrono::steady_clock::now() - state.process->began());
+      if (auto const heard = link_of(self).first_heard(); heard && !now.start.warm)
+        now.start.loaded =
+            std::chrono::duration_cast<start_times::duration>(*heard - state.process->began());
+      now.start.ready = time_since(state.process->began());
     } else if (from == host_state::Running) {
       now.running_since = {};
     }

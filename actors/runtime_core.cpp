@@ -14,6 +14,7 @@
 #include <bulkhead/actors/runtime_supervisor.hpp>
 #include <bulkhead/actors/secret_store.hpp>
 #include <bulkhead/actors/spawning_scope.hpp>
+#include <bulkhead/actors/warm_pool.hpp>
 #include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/embedded_file.hpp>
 #include <bulkhead/platform/ownership.hpp>
@@ -130,6 +131,12 @@ std::optional<error> fault_of(policy const& rules) {
       return error{errc::policy_conflict, "a contained host can't reach a socket by its path",
                    "use  transport = \"socketpair\""}
           .with_host(host.id);
+  for (auto const& host : rules.hosts)
+    if (auto const never = why_never_warm(host); never && host.start.warm != 0)
+      return error{errc::policy_conflict,
+                   "no process can be kept ready: the host " + std::string{*never},
+                   "use  start.warm = 0"}
+          .with_host(host.id);
   if (rules.file.empty())
     return std::nullopt;
   auto const safe = platform::require_safe_path(rules.file);
@@ -147,9 +154,16 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
     , on{given ? std::make_unique<loop>(*given, add_message_types)
                : std::make_unique<loop>(add_message_types)}
     , router{*on, log}
-    , surroundings{*on, what, log, router, place, *containment, scripts / "bootstrap.js"}
+    , surroundings{*on,
+                   what,
+                   log,
+                   router,
+                   place,
+                   *containment,
+                   scripts / "bootstrap.js",
+                   [this] { return active(); }}
     , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), std::cref(groups),
-                               what.drain_timeout, log,
+                               std::cref(pool), what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
     , servants{spawn_servants(*on, what, place, *containment, log,
                               [this](usage_report const& report) { publish_usage(report); })}
@@ -159,6 +173,9 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
   serve(router, servants);
   for (auto const& group : what.groups)
     groups.push_back({group, on->system().spawn(host_group, std::cref(group), std::cref(hosts))});
+  auto const is_kept_warm = [](host_policy const& host) { return host.start.warm != 0; };
+  if (std::ranges::any_of(what.hosts, is_kept_warm))
+    pool = on->system().spawn(warm_pool, warm_pool_surroundings{surroundings, hosts, actor});
   hosts.reserve(what.hosts.size());
   for (auto const& host : what.hosts)
     add_host(host);
@@ -174,7 +191,8 @@ void runtime_core::add_host(host_policy const& host) {
   auto supervisor = on->system().spawn(
       host_supervisor,
       supervisor_surroundings{surroundings, host, record, link, connection, servants, actor,
-                              group != groups.end() ? group->actor : host_group_actor{}});
+                              group != groups.end() ? group->actor : host_group_actor{},
+                              host.start.warm != 0 ? pool : warm_pool_actor{}});
   typed.add(host.id, {supervisor, connection});
   hosts.push_back(std::make_shared<host_entry>(
       host_entry{host, std::move(record), std::move(link), connection, supervisor}));
@@ -263,6 +281,8 @@ void runtime_core::update(std::shared_ptr<policy const> changed, access_rules_pt
     records.push_back(record_of(change));
   caf::anon_send(servants.audit, record_atom::value, std::move(records));
   caf::anon_send(servants.limiter, rules_atom::value, rules);
+  if (pool)
+    caf::anon_send(pool, rules_atom::value);
   spawning_scope const spawning;
   on->system().spawn([this_guard = servants.guard, rules = std::move(rules),
                       changes = std::move(changes),

@@ -78,6 +78,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   runtime_surroundings surroundings;
   host_entries hosts;
   group_entries groups;
+  warm_pool_actor pool; ///< null where no process is kept ready
   runtime_actor actor;
   host_servants servants;
   typed_actors typed;

@@ -10,6 +10,7 @@
 #include <spdlog/logger.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct runtime_surroundings {
   platform::run_directory& place;
   platform::containment& containment;
   std::filesystem::path bootstrap; ///< the script that Node runs
+  /// The policy as it was given last; of `rules` it may differ in what is decided at each request.
+  std::function<std::shared_ptr<policy const>()> active;
   /// The loop's read buffer: as much as the kernel hands over in one read of a Unix socket by
   /// default.
   std::vector<char> scratch = std::vector<char>(256 * 1024);

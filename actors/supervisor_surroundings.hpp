@@ -29,6 +29,7 @@ struct supervisor_surroundings {
   host_servants servants;
   runtime_actor events;   ///< who is told of every transition
   host_group_actor group; ///< null for a host that is in none
+  warm_pool_actor pool;   ///< null for a host for which no process is kept ready
 };
 
 } // namespace bulkhead

@@ -35,6 +35,9 @@ inline constexpr milliseconds unresponsive_after = 3s;
 /// A large build or index may block an extension for seconds; half a minute is a fault.
 inline constexpr milliseconds kill_after = 30s;
 
+/// A ready Node holds some 40 MiB, most of them shared: what a small machine spares unasked.
+inline constexpr std::uint32_t warm_limit = 8;
+
 /// What an interactive caller will wait for at the most.
 inline constexpr milliseconds request_timeout = 30s;
 /// Node starts in well under a second; ten allow for a cold disk and a loaded machine.

@@ -194,7 +194,25 @@ private:
                         quote(units::time_text(host.health.unresponsive_after)) +
                         ", not shorter than its kill_after of " +
                         quote(units::time_text(host.health.kill_after)) + " - raise kill_after");
+    if (good("start.warm") && host.start.warm != 0)
+      check_warm(table, shown, place_of);
     check_containment(table, shown, place_of);
+  }
+
+  template <class PlaceOf>
+  void check_warm(toml::table const& table, std::string const& shown, PlaceOf place_of) {
+    auto const& host = into_.draft.host;
+    auto const* const start = table["start"].as_table();
+    auto const* const value = start ? start->get("warm") : nullptr;
+    auto const wrong = [&](std::string const& why) {
+      into_.mistake(value ? value->source() : place_of("start"), errc::policy_conflict,
+                    shown + ".start.warm is " + std::to_string(host.start.warm) + why);
+    };
+    if (auto const never = why_never_warm(host))
+      wrong(", and the host " + std::string{*never} + " - write  start.warm = 0");
+    else if (host.start.warm > into_.draft.file.warm_limit)
+      wrong(", more than runtime.warm_limit, which is " +
+            std::to_string(into_.draft.file.warm_limit) + " - raise that");
   }
 
   /// `place_of` tells where a table of the host begins.

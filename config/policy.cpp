@@ -4,6 +4,16 @@
 
 namespace bulkhead {
 
+std::optional<std::string_view> why_never_warm(host_policy const& host) noexcept {
+  if (host.runtime != host_runtime::node)
+    return "runs a command, which is the extension from its first line on";
+  if (host.transport != host_transport::socketpair)
+    return "is connected by sockets with paths, which a process has for itself";
+  if (host.sandbox.file_write)
+    return "writes its folders itself, which belong to one process at a time";
+  return std::nullopt;
+}
+
 host_policy const* policy::find_host(std::string_view id) const noexcept {
   auto const found = std::ranges::find(hosts, id, &host_policy::id);
   return found != hosts.end() ? &*found : nullptr;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,12 @@ struct health_policy {
   std::chrono::milliseconds ping_interval = defaults::ping_interval; ///< after the last answer
   std::chrono::milliseconds unresponsive_after = defaults::unresponsive_after; ///< then it is told
   std::chrono::milliseconds kill_after = defaults::kill_after;                 ///< then it is ended
+};
+
+/// What is done ahead of a host's starts.
+struct start_policy {
+  /// Processes that are kept ready for it; hosts whose launch is the same in everything share them.
+  std::uint32_t warm = 0;
 };
 
 struct stop_policy {
@@ -124,6 +131,7 @@ struct host_policy {
   std::chrono::milliseconds request_timeout = defaults::request_timeout;
   std::chrono::milliseconds start_timeout = defaults::start_timeout;
   restart_policy restart;
+  start_policy start;
   health_policy health;
   stop_policy stop;
   filesystem_policy filesystem;
@@ -132,6 +140,10 @@ struct host_policy {
   sandbox_policy sandbox;
   integrity_policy integrity;
 };
+
+/// Why no process can be kept ready for the host, as a sentence without its subject; nothing where
+/// one can.
+std::optional<std::string_view> why_never_warm(host_policy const& host) noexcept;
 
 /// What becomes of the other hosts of a group when one of them ends unasked.
 enum class restart_strategy : std::uint8_t {
@@ -184,6 +196,7 @@ struct policy {
   std::chrono::milliseconds drain_timeout = defaults::drain_timeout;
   std::uint32_t first_uid =
       defaults::first_uid; ///< where root starts hosts under uids of their own
+  std::uint32_t warm_limit = defaults::warm_limit; ///< ready processes of all hosts together
   std::vector<host_policy> hosts;
   std::vector<group_policy> groups; ///< a host is in one of them at the most
   /// Requests that the embedder handles: the permission that each type needs. A type that is not

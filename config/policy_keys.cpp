@@ -64,6 +64,9 @@ constexpr std::uint32_t most_processes = 1u << 22; // the kernel's own
 constexpr std::uint32_t least_open_files = 8;
 constexpr std::uint32_t most_open_files = 1u << 20;
 constexpr std::size_t smallest_output_rate = 1024;
+/// 600 MiB of ready processes for one host, 10 GiB for all: past that somebody meant a cluster.
+constexpr std::uint32_t most_warm = 64;
+constexpr std::uint32_t largest_warm_limit = 1024;
 /// No user of the system's own; and Linux has no uid of all ones.
 constexpr std::uint32_t least_uid = 1000;
 constexpr std::uint32_t most_uid = 4'000'000'000;
@@ -102,6 +105,11 @@ constexpr key table[] = {
     {"runtime.first_uid", count<std::uint32_t>{in_file<&policy::first_uid>, least_uid, most_uid},
      "Started by root, each host runs under a uid of its own, from this one up",
      "no system hands out uids from 65536 to 524287"},
+    {"runtime.warm_limit",
+     count<std::uint32_t>{in_file<&policy::warm_limit>, 0, largest_warm_limit},
+     "How many ready processes there are at the most, of all hosts together; see "
+     "hosts.*.start.warm",
+     "each holds some 40MiB, most of them shared: what a small machine spares unasked"},
     {"hosts.*.extension", path{in_host<&host_policy::extension>},
      "A folder with package.json, or a single .js, .mjs or .cjs file; a node host needs it",
      "nothing runs that is not named"},
@@ -132,6 +140,12 @@ constexpr key table[] = {
     {"hosts.*.start_timeout", time{in_host<&host_policy::start_timeout>, shortest, longest},
      "How long the process may take until it says that it is ready",
      "Node starts in well under a second; ten allow for a cold disk and a loaded machine"},
+    {"hosts.*.start.warm",
+     count<std::uint32_t>{in_host<&host_policy::start, &start_policy::warm>, 0, most_warm},
+     "Processes that are kept ready for the host, sandboxed and without its extension: a start "
+     "that "
+     "takes one is done in milliseconds. Hosts whose launch is the same in everything share them",
+     "memory is held for nothing by hosts that start once"},
     {"hosts.*.filesystem.workspace",
      folders{in_host<&host_policy::filesystem, &filesystem_policy::workspace>},
      "The folders that workspace.* means; a relative path of the extension's is relative to the "

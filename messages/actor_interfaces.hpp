@@ -19,6 +19,8 @@ namespace bulkhead {
 
 class access_rules;
 class inbound_call;
+class spare_process;
+struct launch_profile;
 struct watched_host;
 
 /// What a policy says about what hosts may ask for (config/access_rules.hpp).
@@ -28,6 +30,10 @@ using inbound_call_ptr = std::shared_ptr<inbound_call>;
 /// A process whose use of resources is watched (actors/resource_monitor.hpp).
 using watched_host_ptr = std::shared_ptr<watched_host>;
 using audit_records = std::vector<audit_record>;
+/// What makes the processes of two starts the same (actors/launch_profile.hpp).
+using launch_profile_ptr = std::shared_ptr<launch_profile const>;
+/// A process that waits for a host to take it (actors/spare_process.hpp).
+using spare_process_ptr = std::shared_ptr<spare_process>;
 
 using start_atom = caf::atom_constant<caf::atom("start")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
@@ -49,6 +55,10 @@ using subscribe_atom = caf::atom_constant<caf::atom("subscribe")>;
 using find_atom = caf::atom_constant<caf::atom("find")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using member_atom = caf::atom_constant<caf::atom("member")>;
+using take_atom = caf::atom_constant<caf::atom("take")>;
+using settle_atom = caf::atom_constant<caf::atom("settle")>;
+using ready_atom = caf::atom_constant<caf::atom("ready")>;
+using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using shutdown_atom = caf::atom_constant<caf::atom("shutdown")>;
 
 /// What happened to the process of one host, as its supervisor hears of it.
@@ -97,6 +107,17 @@ enum class member_step : std::uint8_t {
 using host_group_actor =
     caf::typed_actor<caf::reacts_to<member_atom, std::string, member_step, std::string>,
                      caf::replies_to<stop_atom>::with<void>>;
+
+/// Keeps ready processes for the hosts whose policy asks for them. `take` says that a host begins
+/// to start, with that launch, and answers with a process for it or with null; `settle` that the
+/// start is over, and whether it went well. `rules`: launches may have changed. `ready` and `lost`
+/// come from its processes, by their numbers, `lost` with why. `stop` answers once none is left.
+using warm_pool_actor = caf::typed_actor<
+    caf::reacts_to<start_atom>,
+    caf::replies_to<take_atom, std::string, launch_profile_ptr>::with<spare_process_ptr>,
+    caf::reacts_to<settle_atom, std::string, bool>, caf::reacts_to<rules_atom>,
+    caf::reacts_to<ready_atom, std::uint64_t>,
+    caf::reacts_to<lost_atom, std::uint64_t, std::string>, caf::replies_to<stop_atom>::with<void>>;
 
 /// Owns the connection to one host, across its restarts.
 /// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the
@@ -175,8 +196,8 @@ typename Inspector::result_type inspect(Inspector& f, resource_usage& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_times& x) {
-  return f(caf::meta::type_name("bulkhead::start_times"), x.prepared, x.created, x.staged,
-           x.contained, x.executed, x.ready);
+  return f(caf::meta::type_name("bulkhead::start_times"), x.warm, x.prepared, x.created, x.staged,
+           x.contained, x.executed, x.loaded, x.ready, x.activated);
 }
 
 template <class Inspector>
@@ -189,8 +210,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_status& x) {
   return f(caf::meta::type_name("bulkhead::host_status"), x.host, x.state, x.why, x.detail, x.pid,
            x.restarts, x.running_since, x.requests, x.failed, x.received, x.denied, x.violations,
-           x.unresponsive_since, x.last_end, x.last_end_detail, x.sandbox, x.start, x.usage,
-           x.commands, x.last_lines);
+           x.unresponsive_since, x.last_end, x.last_end_detail, x.sandbox, x.start, x.spares,
+           x.warm_starts, x.cold_starts, x.spares_lost, x.usage, x.commands, x.last_lines);
 }
 
 } // namespace bulkhead
@@ -199,3 +220,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::access_rules_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::inbound_call_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::watched_host_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::audit_records)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::launch_profile_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::spare_process_ptr)

@@ -15,13 +15,17 @@ std::string to_string(host_event const& event) {
       text += ": " + event.detail;
     return text += ")";
   case host_event_kind::activated:
-    return text += "activated";
+    return text += "activated" + (event.detail.empty() ? "" : ", " + event.detail);
   case host_event_kind::activation_failed:
     return text += "activation failed: " + event.detail;
   case host_event_kind::unresponsive:
     return text += "unresponsive: " + event.detail;
   case host_event_kind::responsive:
     return text += "responsive: " + event.detail;
+  case host_event_kind::spare_ready:
+    return text += "spare ready: " + event.detail;
+  case host_event_kind::spare_lost:
+    return text += "spare lost: " + event.detail;
   }
   return text;
 }

@@ -20,6 +20,9 @@ enum class host_event_kind : std::uint8_t {
   activation_failed = 2, ///< it failed; `detail` says how. The host keeps running
   unresponsive = 3,      ///< it has not answered a ping for long; `detail` says what it does
   responsive = 4,        ///< it answers again
+  spare_ready = 5,       ///< one more ready process waits for a start of it
+  spare_lost = 6, ///< a ready process ended before it was taken, or could not be made; `detail`
+                  ///< says why
 };
 
 /// Something that happened to a host. Events of one host arrive in the order in which they
@@ -39,7 +42,7 @@ struct host_event {
   std::chrono::system_clock::time_point when;
   /// With Running: what contains the process. Else empty.
   sandbox_report sandbox;
-  /// With Running: how long the start took. Else zeros.
+  /// While it is Running: how long the start took, `activated` from then on. Else zeros.
   start_times start;
 };
 
@@ -67,8 +70,12 @@ struct host_status {
   /// Why the last process ended, and how; none until one has.
   reason last_end = reason::none;
   std::string last_end_detail;
-  sandbox_report sandbox; ///< what contains the present process, or contained the last one
-  start_times start;      ///< of the process that was Running last
+  sandbox_report sandbox;        ///< what contains the present process, or contained the last one
+  start_times start;             ///< of the process that was Running last
+  std::uint32_t spares = 0;      ///< ready processes that its next start can take
+  std::uint64_t warm_starts = 0; ///< its starts from a ready process
+  std::uint64_t cold_starts = 0; ///< its other starts that came to a process
+  std::uint64_t spares_lost = 0; ///< ready processes that ended before they were taken
   resource_usage usage; ///< of the present process, as of the last second; of the last one, in all
   std::vector<std::string> commands;   ///< registered by the extension
   std::vector<std::string> last_lines; ///< of its output, oldest first, at most 20

@@ -25,6 +25,8 @@ struct host_bounds {
   std::chrono::seconds cpu_time{0}; ///< of each process; in total it is the caller's to watch
   std::uint32_t open_files = 0;     ///< of each process
   std::uint64_t file_size = 0;      ///< bytes of a file that it writes
+
+  friend bool operator==(host_bounds const&, host_bounds const&) = default;
 };
 
 /// One start of a host.
@@ -44,6 +46,8 @@ struct containment_spec {
   bool landlock = true;
   std::filesystem::path filter; ///< of system calls; empty: the one that fits
   host_bounds bounds;
+
+  friend bool operator==(containment_spec const&, containment_spec const&) = default;
 };
 
 /// What measures the processes of a host; made on the loop's thread, for any thread.

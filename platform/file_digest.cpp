@@ -58,6 +58,13 @@ result<file_identity> identity_of(int file) {
   return identity_of(seen);
 }
 
+result<file_identity> identity_at(std::filesystem::path const& path) {
+  struct stat seen;
+  if (::stat(path.c_str(), &seen) != 0)
+    return with_path(path.string(), file_error(errno));
+  return identity_of(seen);
+}
+
 std::string to_text(file_identity const& identity) {
   std::string text;
   for (auto const number : {identity.device, identity.inode, identity.size})

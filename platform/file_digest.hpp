@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -34,6 +35,8 @@ struct file_identity {
 file_identity identity_of(struct stat const& seen) noexcept;
 /// Fails with file_unavailable.
 result<file_identity> identity_of(int file);
+/// Of what a path leads to, symbolic links followed. Fails with file_not_found or file_unavailable.
+result<file_identity> identity_at(std::filesystem::path const& path);
 
 /// For what is compared or hashed as a whole: all numbers, with a blank behind each.
 std::string to_text(file_identity const& identity);

@@ -33,6 +33,8 @@ struct process_spec {
   /// Beside the backend's own. They are set from outside as soon as the program runs, which is
   /// within its first steps: against mistakes, not against malice.
   std::vector<resource_limit> limits{};
+
+  friend bool operator==(process_spec const&, process_spec const&) = default;
 };
 
 /// Starts a process in its own session, with every signal at its default and none blocked. It does

@@ -178,6 +178,15 @@ io_outcome read_some(int socket, std::span<std::byte> into) noexcept {
   return {bytes == 0 ? io_status::closed : io_status::done, bytes};
 }
 
+bool holds_bytes(int socket) noexcept {
+  std::byte first{};
+  ssize_t size = 0;
+  do
+    size = ::recv(socket, &first, 1, MSG_DONTWAIT | MSG_PEEK);
+  while (size < 0 && errno == EINTR);
+  return size > 0;
+}
+
 io_outcome write_some(int socket, std::span<std::string_view const> pieces) noexcept {
   std::array<iovec, max_pieces> buffers;
   msghdr message{};

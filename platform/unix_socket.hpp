@@ -74,6 +74,9 @@ struct io_outcome {
 /// Reads what is there without blocking. `into` must not be empty.
 io_outcome read_some(int socket, std::span<std::byte> into) noexcept;
 
+/// Whether there is something to read, beside the end of the stream: nothing is read.
+bool holds_bytes(int socket) noexcept;
+
 /// As many pieces as one write takes: eight long attachments with the JSON before each.
 inline constexpr std::size_t max_pieces = 16;
 

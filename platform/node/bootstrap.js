@@ -1,7 +1,8 @@
 'use strict';
 
 // The process that runs one extension:  node bootstrap.js <extension>
-// with BULKHEAD_IPC_FD, or DSCODE_IPC_URL and DSCODE_INCOMING_IPC_URL, in its environment.
+// with BULKHEAD_IPC_FD, or DSCODE_IPC_URL and DSCODE_INCOMING_IPC_URL, in its environment; and with
+// BULKHEAD_SPARE where it is started to wait for its extension.
 
 const { exit, setTimeout, writeToStderr } = require('./primordials.js');
 const { Channel } = require('./channel.js');
@@ -107,12 +108,13 @@ async function main(target) {
   explainExit(channel, extension);
   endOnSigterm(channel, extension);
 
+  if (variables.BULKHEAD_SPARE !== undefined) await require('./rehearsal.js').rehearse(serve);
+
   const answer = await channel.request('extension-host-ready', {
     ready: true,
     protocol: PROTOCOL,
     attachments: true,
     runtime: `node/${process.versions.node}`,
-    extensionId: extension.id,
   });
   channel.agree(answer ?? {});
 }

@@ -72,14 +72,24 @@ async function loadModule(main, isModuleByDefault) {
 }
 
 class Extension {
-  #description;
+  #target;
   #channel;
+  #known; //             what describe() found
   #activation = null; // the promise of the running or finished activation
   #active = null; //     {exported, context, commands, log} once it succeeded
 
   constructor(target, channel) {
-    this.#description = describe(target);
+    this.#target = target;
     this.#channel = channel;
+  }
+
+  /**
+   * Read when it is needed and not before: the process may wait for long, and what is checked when
+   * it is taken is to be what it loads.
+   */
+  get #description() {
+    this.#known ??= describe(this.#target);
+    return this.#known;
   }
 
   get id() {

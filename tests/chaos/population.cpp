@@ -55,13 +55,17 @@ host_policy make_host(kind what, std::string id, sandbox_tier best) {
     host.start_timeout = 500ms;
     return host;
   }
-  case kind::node:
-    return testing::node_host(std::move(id), hosts_folder / "extensions/echo");
+  case kind::node: {
+    auto host = testing::node_host(std::move(id), hosts_folder / "extensions/echo");
+    host.start.warm = 1;
+    return host;
+  }
   case kind::strong:
   case kind::basic: {
     auto host = testing::node_host(std::move(id), hosts_folder / "extensions/echo");
     host.sandbox.require =
         std::min(best, what == kind::basic ? sandbox_tier::basic : sandbox_tier::strong);
+    host.start.warm = what == kind::strong ? 1 : 0;
     return host;
   }
   }

@@ -289,8 +289,17 @@ TEST_CASE("run --json prints an object for each event, with the documented membe
     }
     CHECK(event.contains("sandbox") ==
           (event.at("to") == "Running" && event.at("event") == "state_changed"));
-    for (auto const* const member : {"time", "event", "host", "from", "to", "reason", "reason_code",
-                                     "detail", "pid", "restarts"})
+    CHECK(event.contains("start") ==
+          (event.contains("sandbox") || event.at("event") == "activated"));
+    if (event.contains("start")) {
+      auto const& phases = event.at("start").at("phases");
+      for (auto const* const phase : {"prepare_us", "spawn_us", "runtime_us", "handshake_us"})
+        CHECK(phases.at(phase).as_int64() > 0);
+      CHECK((phases.at("activate_us").as_int64() > 0) == (event.at("event") == "activated"));
+    }
+    for (auto const* const member :
+         {"time", "event", "host", "from", "to", "reason", "reason_code", "detail", "pid",
+          "restarts", "warm_starts", "cold_starts", "spares", "spares_lost"})
       CHECK(event.contains(member));
   }
 }

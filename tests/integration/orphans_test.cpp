@@ -322,6 +322,8 @@ TEST_CASE("a backend that is killed while an extension runs leaves nothing", "[o
       auto const activated = R"("event":"activated")";
       for (auto const& phase : {
                lasting_phase{"idle", ground.node("idle"), activated},
+               lasting_phase{"idle, with a ready process", ground.node("idle") + "start.warm = 1\n",
+                             R"("event":"spare_ready")"},
                lasting_phase{"busy", ground.node("busy"), "stdout: busy"},
                lasting_phase{"while it drains", ground.node("activating"), "stdout: activating",
                              true, "ending: open requests may go on"},

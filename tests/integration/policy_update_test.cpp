@@ -76,6 +76,30 @@ TEST_CASE("path rules and rate limits change while a host runs") {
   CHECK(fs(x.run, "readFile", path, "utf8").code == "rate_limited");
 }
 
+TEST_CASE("a permission that is taken away is missing in the sandbox of the next start") {
+  temporary_directory home;
+  auto const extension = home.path() / "extension";
+  std::filesystem::copy(folder / "extensions/contained", extension);
+  home.write("extension/package.json",
+             R"({"name": "contained", "publisher": "bulkhead", "version": "1.0.0",
+                 "main": "main.js", "bulkhead": {"permissions": ["process.spawn"]}})");
+  auto host = node_host("contained", extension);
+  host.sandbox.require = sandbox_tier::strong;
+  host.permissions.insert(permission::process_spawn);
+  harness run{only(host)};
+  REQUIRE(run.start());
+  auto const code_of_spawn = [&] {
+    return outcome(run.host().async_command("spawn", {}, use_future)).value().at("code");
+  };
+  auto const granted = code_of_spawn(); // there is no /bin/true in its root
+  auto next = *run->active_policy();
+  next.hosts.front().permissions = {};
+  REQUIRE(outcome(run->async_update_policy(next, use_future)).has_value());
+  REQUIRE(test_hosts::stop(run.host()).has_value());
+  REQUIRE(test_hosts::start(run.host()).has_value());
+  CHECK(code_of_spawn() != granted);
+}
+
 TEST_CASE("a policy whose rules can't be compiled changes nothing") {
   changing_policy x;
   auto const path = (x.home.path() / "a").string();

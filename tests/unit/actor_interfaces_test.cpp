@@ -70,6 +70,12 @@ TEST_CASE("a status arrives at another node as it was sent") {
   status.violations = 3;
   status.last_end = reason::signal;
   status.last_end_detail = "signal 11";
+  status.start.warm = true;
+  status.start.activated = std::chrono::microseconds{1900};
+  status.spares = 2;
+  status.warm_starts = 7;
+  status.cold_starts = 8;
+  status.spares_lost = 9;
   status.commands = {"format", "lint"};
   status.last_lines = {"one", "two"};
   auto const arrived = travelled(status);
@@ -87,6 +93,11 @@ TEST_CASE("a status arrives at another node as it was sent") {
   CHECK(arrived.violations == status.violations);
   CHECK(arrived.last_end == status.last_end);
   CHECK(arrived.last_end_detail == status.last_end_detail);
+  CHECK(arrived.start == status.start);
+  CHECK(arrived.spares == status.spares);
+  CHECK(arrived.warm_starts == status.warm_starts);
+  CHECK(arrived.cold_starts == status.cold_starts);
+  CHECK(arrived.spares_lost == status.spares_lost);
   CHECK(arrived.commands == status.commands);
   CHECK(arrived.last_lines == status.last_lines);
 }

@@ -63,3 +63,27 @@ TEST_CASE("a digest is 64 digits, and a filter is a file or the default") {
                      std::string{wrong}) != errc{});
   CHECK(with("sandbox.seccomp = \"default\"").sandbox.seccomp.empty());
 }
+
+TEST_CASE("processes are kept ready for those hosts only that can have them, within the limit") {
+  auto const host = host_parsed("start.warm = 2").hosts.front();
+  CHECK(host.start.warm == 2);
+  CHECK(host_parsed("").hosts.front().start.warm == 0);
+  CHECK(host_report("start.warm = 65") ==
+        "policy.toml:3:14: hosts.x.start.warm is 65 - its range is 0 to 64");
+  CHECK(host_report("start.warm = 9") ==
+        "policy.toml:3:14: hosts.x.start.warm is 9, more than runtime.warm_limit, which is 8 - "
+        "raise that");
+  CHECK(parsed("runtime.warm_limit = 9\n" + host_with("start.warm = 9")).warm_limit == 9);
+  CHECK(host_report("transport = \"sockets\"\nstart.warm = 1") ==
+        "policy.toml:4:14: hosts.x.start.warm is 1, and the host is connected by sockets with "
+        "paths, which a process has for itself - write  start.warm = 0");
+  CHECK(first_code("[hosts.x]\nruntime = \"command\"\ncommand = [\"c\"]\nstart.warm = 1") ==
+        errc::policy_conflict);
+  CHECK(first_code("[hosts.x]\nextension = \"x\"\nstart.warm = 1\nsandbox.file_write = true") ==
+        errc::policy_conflict);
+  // Also where it stands in [defaults], until the host says otherwise.
+  std::string const all = "[defaults]\nstart.warm = 1\n[hosts.x]\nruntime = \"command\"\n"
+                          "command = [\"c\"]\n";
+  CHECK(first_code(all) == errc::policy_conflict);
+  CHECK(parsed(all + "start.warm = 0").hosts.front().start.warm == 0);
+}

@@ -37,11 +37,20 @@ command_page const page{
     "bulkhead doctor policy.toml",
     "POLICY"};
 
+/// At the most.
+std::size_t ready_processes(policy const& rules) {
+  std::size_t wanted = 0;
+  for (auto const& host : rules.hosts)
+    wanted += host.start.warm;
+  return std::min<std::size_t>(wanted, rules.warm_limit);
+}
+
 machine_report probe(std::optional<policy> const& rules) {
   platform::probe_options options;
   if (rules) {
     options.first_uid = rules->first_uid;
-    options.uids = static_cast<std::uint32_t>(std::max<std::size_t>(rules->hosts.size(), 1));
+    auto const processes = rules->hosts.size() + ready_processes(*rules);
+    options.uids = static_cast<std::uint32_t>(std::max<std::size_t>(processes, 1));
   }
   return platform::probe_machine(options);
 }

@@ -50,12 +50,17 @@ public:
            {"policy", policy_path},
            {"hosts", std::move(ids)}});
     hosts.on_usage([](usage_report const& report) { print(usage_json(report)); });
+    hosts_ = &hosts;
   }
-  void happened(host_event const& event) override { print(event_json(event)); }
+  void happened(host_event const& event) override {
+    print(event_json(event, hosts_->host(event.host).status()));
+  }
   void ended() override { print({{"time", time_text(clock::now())}, {"event", "ended"}}); }
 
 private:
   static void print(json const& value) { std::cout << json_text(value) << std::endl; }
+
+  runtime* hosts_ = nullptr;
 };
 
 class table_output final : public event_output {

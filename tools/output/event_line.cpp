@@ -20,6 +20,10 @@ std::string_view name_of(host_event_kind kind) noexcept {
     return "unresponsive";
   case host_event_kind::responsive:
     return "responsive";
+  case host_event_kind::spare_ready:
+    return "spare_ready";
+  case host_event_kind::spare_lost:
+    return "spare_lost";
   }
   return "unknown";
 }
@@ -44,7 +48,7 @@ std::string event_line(host_event const& event) {
   return line;
 }
 
-json event_json(host_event const& event) {
+json event_json(host_event const& event, host_status const& now) {
   boost::json::object line{{"time", time_text(event.when)},
                            {"event", name_of(event.kind)},
                            {"host", event.host},
@@ -54,11 +58,17 @@ json event_json(host_event const& event) {
                            {"reason_code", static_cast<int>(event.why)},
                            {"detail", event.detail},
                            {"pid", event.pid},
-                           {"restarts", event.restarts}};
+                           {"restarts", event.restarts},
+                           {"warm_starts", now.warm_starts},
+                           {"cold_starts", now.cold_starts},
+                           {"spares", now.spares},
+                           {"spares_lost", now.spares_lost}};
   if (event.to == host_state::Running && event.kind == host_event_kind::state_changed) {
     line["sandbox"] = to_json(event.sandbox);
     line["start"] = to_json(event.start);
   }
+  if (event.kind == host_event_kind::activated)
+    line["start"] = to_json(event.start);
   return line;
 }
 

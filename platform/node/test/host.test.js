@@ -3,19 +3,19 @@
 // The life of a host: loading, activation, commands, and every way to end.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const path = require('node:path');
 const { Backend, extensionOf, test } = require('./backend.js');
 
 const EXAMPLES = path.join(__dirname, '..', '..', '..', 'tools', 'examples');
 
-test('the ready message names protocol, runtime and extension', async t => {
+test('the ready message names protocol and runtime', async t => {
   const backend = await Backend.start(t, 'esm', { activate: false });
   assert.deepEqual(backend.received[0].payload, {
     ready: true,
     protocol: 1,
     attachments: true,
     runtime: `node/${process.versions.node}`,
-    extensionId: 'bulkhead.esm',
   });
 });
 
@@ -26,6 +26,17 @@ test('a CommonJS folder, an ES module folder and a single file all load', async 
   assert.equal(await esm.command('greet', 'you'), 'hello you');
   const single = await Backend.start(t, 'single.mjs');
   assert.equal(await single.command('double', 21), 42);
+});
+
+test('a host that is to wait reads nothing of its extension before it is activated', async t => {
+  const file = extensionOf(t, `export const activate = () => {};`, 'later.mjs');
+  const source = fs.readFileSync(file, 'utf8');
+  fs.rmSync(file);
+  const backend = await Backend.start(t, file, { activate: false, env: { BULKHEAD_SPARE: '1' } });
+  fs.writeFileSync(file, source);
+  await backend.request('activate-extension', { extensionId: 'later' });
+  assert.deepEqual(backend.received.map(({ type }) => type), ['extension-host-ready']);
+  assert.equal(backend.stderr, '');
 });
 
 test('a default export may hold activate', async t => {
