@@ -57,6 +57,8 @@ CASES = [
     Case("4 KiB, 64 in flight", calls(4096, 64, 30_000), "per_second",
          bars=[Bar(4, "floor", at_least=1.1), Bar(4, "jsonrpc", at_least=3), Bar(4, "go_plugin_grpc", at_least=3),
                Bar(4, "go_plugin_netrpc", at_least=3), Bar(4, "fork_ipc", at_least=3)]),
+    Case("fs.readFile of 1 MiB, one after the other", calls(1 << 20, 1, 400), "per_second", subject="attachments",
+         bars=[Bar(6, "base64", at_least=6)]),
     Case("the extension asks, fs.stat, 10 % refused", calls(100, 64, 50_000), "per_second", subject="files",
          bars=[Bar(5, "bulkhead", at_least=0.85, gated=False)]),  # the file system's own time
     Case("the extension asks, no file, 10 % refused", calls(100, 64, 100_000), "per_second", subject="lookups",
@@ -103,8 +105,8 @@ def rows_of_case(case, answers):
             for bar in case.bars if bar.against in answers]
 
 
-def rows_of_starts(told):
-    """`told` is what bench_start prints."""
+def rows_of_starts(told, others=None):
+    """`told` is what bench_start prints; `others` is {peer: times of its starts to the first reply, in ms}."""
     times = {each["name"]: each["times"] for each in told}
     rows = [Row("start to Running, strong sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["strong"],
                 times["bare node"]),
@@ -113,7 +115,10 @@ def rows_of_starts(told):
             Row("end of a process to Unhealthy, strong", "ms", Bar(9, "", at_most=1.0), times["noticed"]),
             Row("end of a process to Unhealthy, no sandbox", "ms", Bar(9, "", at_most=1.0), times["noticed none"]),
             Row("restart without back-off, strong", "ms", Bar(10, "start", at_most=1.1), times["restart"], times["strong"]),
-            Row("restart without back-off, no sandbox", "ms", Bar(10, "start", at_most=1.1), times["restart none"], times["none"])]
+            Row("restart without back-off, no sandbox", "ms", Bar(10, "start", at_most=1.1), times["restart none"], times["none"]),
+            Row("ready process to first reply, strong", "ms", Bar(8, "", at_most=2.5), times["warm/reply"])]
+    for peer, theirs in (others or {}).items():
+        rows.append(Row("ready process to first reply, strong", "ms", Bar(8, peer, at_most=0.5), times["warm/reply"], theirs))
     return rows
 
 
@@ -127,6 +132,7 @@ def row_of_memory(before, after):
     return Row("memory after 300 000 requests", "KiB", Bar(13, "", at_most=2048), [max(0, after - before)])
 
 
-def rows_of_idle(told):
-    return [Row(f"{told['hosts']} idle hosts, processor", "%", Bar(11, "", at_most=1.0), [told["cpu_percent"]]),
+def rows_of_idle(told, without_heartbeats):
+    return [Row(f"{told['hosts']} idle hosts, processor without heartbeats", "%", Bar(11, "", at_most=0.5),
+                [without_heartbeats["cpu_percent"]]),
             Row(f"{told['hosts']} idle hosts, memory each", "KiB", Bar(11, "", at_most=64), [told["kib_a_host"]])]

@@ -34,26 +34,41 @@ using boost::asio::use_future;
 
 constexpr std::string_view extension = R"(
 exports.activate = context => {
-  context.commands.register('echo', args => args);
-
-  // Makes `count` requests, `inFlight` of them open at a time, and counts the refused ones.
-  context.commands.register('ask', ([{ requests, count, inFlight }]) => {
+  // Asks `count` times, `inFlight` of them at a time, and counts what is refused.
+  const askOften = (count, inFlight, ask) => {
     let sent = 0;
     let ended = 0;
     let refused = 0;
     return new Promise(resolve => {
       const next = () => {
         if (sent === count) return;
-        const [type, payload] = requests[sent++ % requests.length];
         const end = () => (++ended === count ? resolve({ refused }) : next());
-        context.request(type, payload).then(end, () => {
+        ask(sent++).then(end, () => {
           refused++;
           end();
         });
       };
       for (let i = 0; i < inFlight; i++) next();
     });
-  });
+  };
+
+  const readings = {
+    attachments: path => context.fs.readFile(path),
+    // As context.fs does where no attachments were agreed on.
+    base64: async path => {
+      const { content } = await context.request('fs.readFile', { path, encoding: 'base64' });
+      return Buffer.from(content, 'base64');
+    },
+  };
+
+  context.commands.register('echo', args => args);
+  context.commands.register('ask', ([{ requests, count, inFlight }]) =>
+    askOften(count, inFlight, i => context.request(...requests[i % requests.length])));
+  context.commands.register('read', ([{ path, bytes, how, count, inFlight }]) =>
+    askOften(count, inFlight, async () => {
+      const { length } = await readings[how](path);
+      if (length !== bytes) throw new Error('these are not the bytes');
+    }));
 };
 )";
 
@@ -174,24 +189,41 @@ void serve_bulkhead(scratch_folder const& folder, int count) {
   });
 }
 
-/// The extension asks the backend for nine of one request and one of another, which is refused.
-/// The times of the single calls are not taken.
-void serve_extension(scratch_folder const& folder, json const& allowed, json const& refused) {
+/// How long the extension's command takes that asks the backend as often as the load says. The
+/// times of the single calls are not taken.
+outcome let_extension_ask(bench_runtime& on, load const& what, std::string const& command,
+                          boost::json::object argument, std::size_t to_be_refused) {
+  argument["count"] = what.calls;
+  argument["inFlight"] = what.in_flight;
+  boost::json::array arguments{std::move(argument)};
+  auto const begin = round_clock::now();
+  auto const told = on.host().async_command(command, std::move(arguments), 60s, use_future).get();
+  auto const took = round_clock::now() - begin;
+  auto const refused = told.at("refused").to_number<std::size_t>();
+  if (refused != to_be_refused)
+    throw std::runtime_error{std::to_string(refused) + " of " + std::to_string(what.calls) +
+                             " requests were refused"};
+  return {std::chrono::duration<double>{took}.count(), 0, 0};
+}
+
+/// Nine of one request and one of another, which is refused.
+void serve_requests(scratch_folder const& folder, json const& allowed, json const& refused) {
   bench_runtime on{folder};
   boost::json::array requests(9, allowed);
   requests.push_back(refused);
   serve_rounds(on.pid(), [&](load const& what) {
-    boost::json::array arguments;
-    arguments.emplace_back(boost::json::object{
-        {"requests", requests}, {"count", what.calls}, {"inFlight", what.in_flight}});
-    auto const begin = round_clock::now();
-    auto const told = on.host().async_command("ask", std::move(arguments), 60s, use_future).get();
-    auto const took = round_clock::now() - begin;
-    auto const count = told.at("refused").to_number<std::size_t>();
-    if (count != what.calls / requests.size())
-      throw std::runtime_error{std::to_string(count) + " of " + std::to_string(what.calls) +
-                               " requests were refused"};
-    return outcome{std::chrono::duration<double>{took}.count(), 0, 0};
+    return let_extension_ask(on, what, "ask", {{"requests", requests}},
+                             what.calls / requests.size());
+  });
+}
+
+/// The content of a file, which is in the page cache.
+void serve_readings(scratch_folder const& folder, std::string_view how) {
+  bench_runtime on{folder};
+  serve_rounds(on.pid(), [&](load const& what) {
+    auto const file = folder.write("extension/data/bytes", std::string(what.bytes, '\xb5'));
+    return let_extension_ask(on, what, "read",
+                             {{"path", file.string()}, {"bytes", what.bytes}, {"how", how}}, 0);
   });
 }
 
@@ -208,10 +240,13 @@ void serve(std::string_view contender, int hosts) {
   if (contender == "bulkhead")
     return serve_bulkhead(folder, hosts);
   if (contender == "files")
-    return serve_extension(folder, stat("extension/data/file.txt"), stat("other/file.txt"));
+    return serve_requests(folder, stat("extension/data/file.txt"), stat("other/file.txt"));
   if (contender == "lookups")
-    return serve_extension(folder, {"bench.lookup", nullptr}, {"bench.forbidden", nullptr});
-  throw std::invalid_argument{"usage: bench_calls floor|bare|files|lookups|bulkhead [HOSTS]"};
+    return serve_requests(folder, {"bench.lookup", nullptr}, {"bench.forbidden", nullptr});
+  if (contender == "attachments" || contender == "base64")
+    return serve_readings(folder, contender);
+  throw std::invalid_argument{
+      "usage: bench_calls floor|bare|files|lookups|attachments|base64|bulkhead [HOSTS]"};
 }
 
 } // namespace

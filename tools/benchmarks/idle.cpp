@@ -1,7 +1,8 @@
 // What hosts cost the backend that nobody asks for anything: its processor time and memory, with
-// heartbeats and the measuring of what each host uses.
+// heartbeats and the measuring of what each host uses. With a long --heartbeat nothing is left but
+// the latter.
 //
-//   build/release/bin/bench_idle [--hosts N] [--seconds S]
+//   build/release/bin/bench_idle [--hosts N] [--seconds S] [--heartbeat S]
 
 #include "scratch_folder.hpp"
 
@@ -34,11 +35,13 @@ std::string host_name(int number) {
   return "host" + std::to_string(number);
 }
 
-policy policy_of(int hosts, scratch_folder const& folder) {
+policy policy_of(int hosts, int heartbeat, scratch_folder const& folder) {
   std::string text = "[runtime]\nstate_dir = \"state\"\nlog_level = \"error\"\n";
   for (int i = 0; i < hosts; ++i)
     text += "[hosts." + host_name(i) +
-            "]\nextension = \"extension\"\nautostart = false\nsandbox.require = \"none\"\n";
+            "]\nextension = \"extension\"\nautostart = false\nsandbox.require = \"none\"\n"
+            "health.ping_interval = \"" +
+            std::to_string(heartbeat) + "s\"\n";
   return parse_policy(text, folder.path());
 }
 
@@ -60,12 +63,12 @@ void start(runtime& on, int from, int to) {
     each.get();
 }
 
-void measure(int hosts, int seconds) {
+void measure(int hosts, int seconds, int heartbeat) {
   scratch_folder const folder;
   folder.write("extension/package.json",
                R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
   folder.write("extension/main.js", "exports.activate = () => {};\n");
-  runtime on{policy_of(first_hosts + hosts, folder)};
+  runtime on{policy_of(first_hosts + hosts, heartbeat, folder)};
   on.start();
   start(on, 0, first_hosts);
   auto const memory_before = private_kib();
@@ -77,6 +80,7 @@ void measure(int hosts, int seconds) {
   auto const processor = static_cast<double>(std::clock() - processor_before) / CLOCKS_PER_SEC;
   boost::json::object const told{{"hosts", hosts},
                                  {"seconds", seconds},
+                                 {"heartbeat", heartbeat},
                                  {"cpu_percent", 100 * processor / seconds},
                                  {"kib_a_host", static_cast<double>(memory) / hosts}};
   std::cout << boost::json::serialize(told) << '\n';
@@ -89,11 +93,13 @@ int main(int argc, char** argv) {
   try {
     options::options_description known;
     known.add_options()("hosts", options::value<int>()->default_value(100),
-                        "")("seconds", options::value<int>()->default_value(20), "");
+                        "")("seconds", options::value<int>()->default_value(20),
+                            "")("heartbeat", options::value<int>()->default_value(1), "");
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, known), given);
     measure(std::clamp(given["hosts"].as<int>(), 1, 1000),
-            std::clamp(given["seconds"].as<int>(), 1, 3600));
+            std::clamp(given["seconds"].as<int>(), 1, 3600),
+            std::clamp(given["heartbeat"].as<int>(), 1, 3600));
     return EXIT_SUCCESS;
   } catch (std::exception const& failed) { // bulkhead::error: what happened, its code, what to do
     std::cerr << failed.what() << '\n';

@@ -14,7 +14,7 @@ namespace bulkhead::bench {
 
 /// One way to load a host.
 struct load {
-  std::size_t bytes;     ///< of the text that is sent and comes back
+  std::size_t bytes;     ///< of the text that is sent and comes back, or of the file that is read
   std::size_t in_flight; ///< calls open at a time
   std::size_t calls;
 };

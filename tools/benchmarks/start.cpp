@@ -1,8 +1,9 @@
 // How long a host takes from the request to start it until it is Running, in each tier that this
 // machine has, against a bare Node from its creation to its first byte of output, and the same Node
-// in the sandbox, without the bootstrap and a handshake; and where a Running host's process is
-// killed, how soon its end is noticed, and how long it takes until the next one is Running. All
-// take turns, round by round.
+// in the sandbox, without the bootstrap and a handshake. "warm" is a start from a ready process in
+// the strong tier, and "none/reply", "strong/reply" and "warm/reply" are times to the reply of a
+// command. Where a Running host's process is killed, "noticed" is how soon its end is, and
+// "restart" how long it takes until the next one is Running. All take turns, round by round.
 //
 //   build/release/bin/bench_start [--rounds N] [--json]
 
@@ -29,6 +30,8 @@
 #include <iomanip>
 #include <iostream>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -88,27 +91,37 @@ double start_contained(platform::containment& in, platform::process_spec const& 
   return milliseconds{clock_type::now() - begin}.count();
 }
 
-/// A runtime with one host of that tier.
+/// A runtime with one host of that tier, for which so many processes are kept ready.
 class contained_starts {
 public:
-  contained_starts(std::string const& tier, scratch_folder const& in)
-      : runtime_{parse_policy("[runtime]\nstate_dir = \"state-" + tier +
+  contained_starts(std::string const& name, std::string const& tier, int warm,
+                   scratch_folder const& in)
+      : is_warm_{warm != 0}
+      , runtime_{parse_policy("[runtime]\nstate_dir = \"state-" + name +
                                   "\"\nlog_level = \"error\"\n[hosts.bench]\nextension = "
                                   "\"extension\"\nautostart = false\nlimits.cpu_percent = 0\n"
                                   "restart.max_restarts = 1000\nrestart.backoff.initial = \"0s\"\n"
-                                  "sandbox.require = \"" +
-                                  tier + "\"\n",
+                                  "start.warm = " +
+                                  std::to_string(warm) + "\nsandbox.require = \"" + tier + "\"\n",
                               in.path())} {
     runtime_.on_event([this](host_event const& event) { on_event(event); });
     runtime_.start();
   }
 
-  /// Starts the host, and keeps it.
-  void start(figure& into) {
+  /// To Running, and to the first reply; keeps the host.
+  void start(figure& running, figure& replied) {
+    while (is_warm_ && host().status().spares == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
     auto const begin = clock_type::now();
-    host().async_start(use_future).get();
-    into.times.push_back(milliseconds{clock_type::now() - begin}.count());
-    into.steps.push_back(host().status().start);
+    auto started = host().async_start(use_future);
+    auto reply = host().async_command("ask", {}, use_future);
+    started.get();
+    running.times.push_back(milliseconds{clock_type::now() - begin}.count());
+    reply.get();
+    replied.times.push_back(milliseconds{clock_type::now() - begin}.count());
+    running.steps.push_back(host().status().start);
+    if (running.steps.back().warm != is_warm_)
+      throw std::runtime_error{"it was not started as it was to be"};
   }
 
   /// Kills its process. Both times count from its end: how long the kernel takes to end a Node is
@@ -137,6 +150,8 @@ private:
   host_handle host() { return runtime_.host("bench"); }
 
   void on_event(host_event const& event) {
+    if (event.kind != host_event_kind::state_changed)
+      return;
     std::scoped_lock const lock{mutex_};
     auto& awaited = event.to == host_state::Unhealthy ? unhealthy_ : running_;
     if (awaited != nullptr &&
@@ -147,6 +162,7 @@ private:
   std::mutex mutex_;
   std::promise<clock_type::time_point>* unhealthy_ = nullptr; // awaited by restart()
   std::promise<clock_type::time_point>* running_ = nullptr;
+  bool is_warm_;
   runtime runtime_;
 };
 
@@ -161,18 +177,20 @@ void print_table(std::vector<figure> const& figures) {
               << std::setprecision(1);
     if (each.steps.empty())
       continue;
-    std::cout << "              ";
-    for (auto const& [name, step] :
-         {std::pair{"prepared", &start_times::prepared},
-          std::pair{"created", &start_times::created}, std::pair{"staged", &start_times::staged},
-          std::pair{"contained", &start_times::contained},
-          std::pair{"executed", &start_times::executed}, std::pair{"ready", &start_times::ready}}) {
-      std::vector<double> reached;
+    std::cout << std::setprecision(2) << "            ";
+    for (auto const& [name, phase] :
+         {std::pair{"prepare", &start_phases::prepare}, std::pair{"spawn", &start_phases::spawn},
+          std::pair{"sandbox", &start_phases::sandbox},
+          std::pair{"runtime", &start_phases::runtime},
+          std::pair{"handshake", &start_phases::handshake},
+          std::pair{"activate", &start_phases::activate}}) {
+      std::vector<double> took;
       for (auto const& times : each.steps)
-        reached.push_back(milliseconds{times.*step}.count());
-      std::ranges::sort(reached);
-      std::cout << ' ' << name << ' ' << reached[reached.size() / 2];
+        took.push_back(milliseconds{phases_of(times).*phase}.count());
+      std::ranges::sort(took);
+      std::cout << ' ' << name << ' ' << took[took.size() / 2];
     }
+    std::cout << std::setprecision(1);
     std::cout << '\n';
   }
 }
@@ -198,7 +216,8 @@ void measure(int rounds, bool as_json) {
   auto const script = folder.write("extension/bare.js", "require('fs').writeSync(1, 'x');\n");
   folder.write("extension/package.json",
                R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
-  folder.write("extension/main.js", "exports.activate = () => {};\n");
+  folder.write("extension/main.js",
+               "exports.activate = context => context.commands.register('ask', () => 42);\n");
 
   platform::process_spec spec;
   spec.program = node;
@@ -206,20 +225,25 @@ void measure(int rounds, bool as_json) {
   auto const sandbox =
       platform::containment::create({"bench", script.parent_path(), defaults::first_uid});
 
-  std::vector<figure> figures{
-      {"bare node", {}, {}},    {"contained", {}, {}},    {"none", {}, {}},    {"strong", {}, {}},
-      {"noticed none", {}, {}}, {"restart none", {}, {}}, {"noticed", {}, {}}, {"restart", {}, {}}};
-  contained_starts none{"none", folder};
-  contained_starts strong{"strong", folder};
+  std::vector<figure> figures;
+  for (auto const* const name :
+       {"bare node", "contained", "none", "none/reply", "noticed none", "restart none", "strong",
+        "strong/reply", "noticed", "restart", "warm", "warm/reply"})
+    figures.push_back({name, {}, {}});
+  contained_starts none{"none", "none", 0, folder};
+  contained_starts strong{"strong", "strong", 0, folder};
+  contained_starts warm{"warm", "strong", 1, folder};
   for (int round = 0; round < warm_up_rounds + rounds; ++round) {
     figures[0].times.push_back(start_bare(spec));
     figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
-    none.start(figures[2]);
+    none.start(figures[2], figures[3]);
     none.restart(figures[4], figures[5]);
     none.stop();
-    strong.start(figures[3]);
-    strong.restart(figures[6], figures[7]);
+    strong.start(figures[6], figures[7]);
+    strong.restart(figures[8], figures[9]);
     strong.stop();
+    warm.start(figures[10], figures[11]);
+    warm.stop();
     if (round + 1 == warm_up_rounds)
       for (auto& each : figures) {
         each.times.clear();
