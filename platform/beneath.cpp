@@ -28,6 +28,11 @@ unique_fd openat2(int folder, char const* path, int flags) noexcept {
   return unique_fd{static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how))};
 }
 
+/// What it fails with where the kernel does not have it, or a seccomp filter denies it.
+bool is_missing(int error) noexcept {
+  return error == ENOSYS || error == EPERM;
+}
+
 result<unique_fd> resolve_beneath(int folder, std::string const& clean, int flags) {
   if (is_refused(fault_point::disk_lookup))
     return file_error(errno);
@@ -36,6 +41,8 @@ result<unique_fd> resolve_beneath(int folder, std::string const& clean, int flag
       return found;
     if (errno == EXDEV || errno == ELOOP)
       return error{errc::path_denied, "a symbolic link leads out of the allowed folder"};
+    if (is_missing(errno))
+      return walk_beneath(folder, clean, flags);
     if ((errno != EAGAIN && errno != EINTR) || attempt == max_attempts)
       return file_error(errno);
   }
@@ -89,8 +96,7 @@ result<std::string> relative_to(std::string_view root, std::string_view path) {
 
 resolver kernel_resolver() noexcept {
   auto const found = openat2(AT_FDCWD, ".", 0);
-  auto const is_missing = !found && (errno == ENOSYS || errno == EPERM);
-  return is_missing ? resolver::walk : resolver::openat2;
+  return !found && is_missing(errno) ? resolver::walk : resolver::openat2;
 }
 
 std::string place::relative() const {

@@ -13,14 +13,14 @@ namespace bulkhead::platform {
 enum class resolver {
   /// openat2 (Linux 5.6) with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS, in one system call: a
   /// symbolic link that stays below the folder is followed, one that leaves it is refused, and so
-  /// is one with an absolute target.
+  /// is one with an absolute target. Where there is no openat2, it is the walk.
   openat2,
   /// One component after the other with O_NOFOLLOW. Stricter: any symbolic link is refused. For
   /// kernels without openat2 and for seccomp filters that deny it.
   walk,
 };
 
-/// The best that this kernel and this thread's seccomp filter allow. Thread-safe.
+/// What resolver::openat2 is with this kernel and this thread's seccomp filter. Thread-safe.
 resolver kernel_resolver() noexcept;
 
 /// A file or folder that was found, held by its descriptor: what is then done is done to this
@@ -47,7 +47,7 @@ class folder {
 public:
   /// Follows symbolic links, as the policy's author chose the path. Fails with file_not_found,
   /// file_not_a_directory or file_unavailable.
-  static result<folder> open(std::filesystem::path const& path, resolver how = kernel_resolver());
+  static result<folder> open(std::filesystem::path const& path, resolver how = resolver::openat2);
 
   /// Absolute and without symbolic links, as it was when the folder was opened. If the folder is
   /// moved afterwards, nothing below it is found any more (path_denied).

@@ -39,7 +39,7 @@ using bulkhead::testing::exit_code_of;
 using bulkhead::testing::no_error;
 using bulkhead::testing::temporary_directory;
 
-folder open_root(fs::path const& path, resolver how = kernel_resolver()) {
+folder open_root(fs::path const& path, resolver how = resolver::openat2) {
   auto opened = folder::open(path, how);
   REQUIRE(opened.has_value());
   return std::move(*opened);
