@@ -1,5 +1,7 @@
 'use strict';
 
+const { setProperty } = require('./primordials.js');
+
 // An error payload never sets these: they describe the error object itself.
 const RESERVED = new Set([
   '__proto__',
@@ -31,7 +33,21 @@ class RequestError extends Error {
     const members = payload !== null && typeof payload === 'object' ? payload : {};
     const message = typeof members.error === 'string' ? members.error : 'the request failed';
     const code = typeof members.code === 'string' ? members.code : 'remote_error';
-    return new RequestError(message, code, members);
+    return withoutStack(() => new RequestError(message, code, members));
+  }
+}
+
+/**
+ * The error that `make` makes, with no stack: the one of an error that came from the peer would
+ * name the place where it was read, and costs more than the rest of the request.
+ */
+function withoutStack(make) {
+  const limit = Error.stackTraceLimit;
+  setProperty(Error, 'stackTraceLimit', 0); // false where an extension has frozen it
+  try {
+    return make();
+  } finally {
+    setProperty(Error, 'stackTraceLimit', limit);
   }
 }
 

@@ -32,6 +32,7 @@ module.exports = {
   isAscii,
   parse: JSON.parse,
   stringify: JSON.stringify,
+  setProperty: Reflect.set,
   setTimeout,
   clearTimeout,
   nextTick: process.nextTick,

@@ -116,6 +116,22 @@ test('a request of the extension gets its reply, or an error with all its member
   assert.deepEqual(await backend.command('bad'), expected);
 });
 
+test('an error of the backend has no stack, and costs the extension none of its own', async t => {
+  const source = `exports.activate = ({ commands, request }) => {
+    commands.register('stack', () => request('bad').catch(error => error.stack));
+    commands.register('own', () => new Error('own').stack.split('\\n').length > 1);
+    commands.register('freeze', () => Object.isFrozen(Object.freeze(Error)));
+  };`;
+  const backend = await Backend.start(t, extensionOf(t, source));
+  backend.on('bad', () => {
+    throw { error: 'not yours' };
+  });
+  assert.equal(await backend.command('stack'), 'RequestError: not yours');
+  assert.equal(await backend.command('own'), true);
+  assert.equal(await backend.command('freeze'), true);
+  assert.match(await backend.command('stack'), /^RequestError: not yours/);
+});
+
 test('a request of the extension can time out, be aborted, and be refused', async t => {
   const source = `exports.activate = ({ commands, request }) => {
     const code = error => error.name + ' ' + error.code;
