@@ -71,8 +71,9 @@ struct envelope {
 ///
 /// Beyond RFC 8259 it refuses: ill-formed UTF-8 and lone surrogates (json_encoding), nesting past
 /// max_depth (json_depth), a key twice in one object after decoding (json_duplicate_key), and as
-/// json_number integers outside int64 and uint64, numbers that overflow a double, and exponents
-/// past 99999999. A number too small for a double is accepted: it rounds to zero.
+/// json_number integers outside int64 and uint64, numbers that Boost.JSON would read as infinity or
+/// as no number (beyond a double, next to its greatest, or zero with an exponent past 308), and
+/// exponents past 99999999. A number too small for a double is accepted: it rounds to zero.
 class frame_scanner {
 public:
   /// Scans one frame's body into `out`; nothing, or what is wrong with it. On an error `out` is
