@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 
 namespace bulkhead {
 namespace {
@@ -37,18 +38,12 @@ exit_cause cause_of_signal(exit_facts const& facts) {
                                     ? ": it made a system call that the filter forbids"
                                     : ": it made the system call " + facts.status.forbidden_call +
                                           ", which the filter forbids");
-  case SIGABRT:
-  case SIGTRAP:
-  case SIGSEGV:
-  case SIGBUS:
-  case SIGILL:
-    if (facts.said_out_of_memory || held_its_limit(facts))
-      return with(reason::out_of_memory, ": it ran out of memory, by limits.memory of " +
-                                             units::size_text(facts.limits.memory));
-    break;
   default:
     break;
   }
+  if (depends_on_output(facts.status) && (facts.said_out_of_memory || held_its_limit(facts)))
+    return with(reason::out_of_memory, ": it ran out of memory, by limits.memory of " +
+                                           units::size_text(facts.limits.memory));
   return with(reason::signal, {});
 }
 
@@ -56,6 +51,13 @@ exit_cause cause_of_signal(exit_facts const& facts) {
 
 bool says_out_of_memory(std::string_view line) noexcept {
   return std::ranges::any_of(last_words, [&](auto words) { return line.find(words) != line.npos; });
+}
+
+/// The signals that end a program which finds no memory.
+bool depends_on_output(platform::exit_status const& status) noexcept {
+  constexpr int crashes[] = {SIGABRT, SIGTRAP, SIGSEGV, SIGBUS, SIGILL};
+  return status.kind == platform::exit_kind::signaled &&
+         std::ranges::find(crashes, status.value) != std::end(crashes);
 }
 
 exit_cause cause_of(exit_facts const& facts) {

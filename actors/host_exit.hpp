@@ -37,6 +37,9 @@ struct exit_cause {
 /// limits' signals apart.
 exit_cause cause_of(exit_facts const& facts);
 
+/// Whether what a process printed last, which may not have been read yet, can change the cause.
+bool depends_on_output(platform::exit_status const& status) noexcept;
+
 /// Why a host could not be started.
 reason reason_of_failed_start(errc code) noexcept;
 

@@ -104,6 +104,13 @@ watched_host_ptr host_process::watched() const {
   return watched;
 }
 
+std::optional<host_signal> host_process::program_end() const {
+  auto const ended = contained_->launch().ended;
+  if (!ended || depends_on_output(*ended))
+    return std::nullopt;
+  return describe_exit(*ended);
+}
+
 /// What its exit comes from.
 host_signal host_process::describe_exit(platform::exit_status const& status) const {
   exit_facts facts{

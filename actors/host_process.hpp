@@ -44,6 +44,10 @@ public:
   /// SIGKILL for the whole tree.
   void kill_tree() { process_.kill_tree(); }
 
+  /// The signal of its exit as soon as the program has ended and its cause is certain, though what
+  /// it started may still be there; the signal itself is told once nothing is.
+  std::optional<host_signal> program_end() const;
+
   /// The number of the program; until it runs in its sandbox, of the launcher.
   pid_t pid() const;
   /// What contains it.

@@ -196,6 +196,16 @@ process_end end_by_exit(supervisor_ptr self, host_signal const& exited) {
   return end;
 }
 
+/// The program has ended, and its sandbox ends what it has started.
+task<process_end> end_after_program(supervisor_ptr self, host_signal ended) {
+  auto const end = end_by_exit(self, ended);
+  auto const by = deadline{exit_grace};
+  auto const is_gone = co_await wait_for_exit(self, by);
+  if (!is_gone)
+    co_await kill_process(self);
+  co_return end;
+}
+
 /// The connection is closed: mostly because the process has ended, whose exit then says more.
 task<process_end> end_after_close(supervisor_ptr self) {
   auto const by = deadline{exit_grace};
@@ -203,9 +213,12 @@ task<process_end> end_after_close(supervisor_ptr self) {
     auto const signal = co_await next_signal(self, by);
     if (!signal)
       break;
-    if (signal->what != signal_kind::exited)
-      continue;
-    co_return end_by_exit(self, *signal);
+    if (signal->what == signal_kind::exited)
+      co_return end_by_exit(self, *signal);
+    if (auto const ended = self->state.process->program_end()) {
+      auto ending = end_after_program(self, *ended);
+      co_return co_await std::move(ending);
+    }
   }
   co_return co_await end_process(
       self, {reason::connection_closed, std::string{describe(reason::connection_closed).sentence}});
@@ -298,6 +311,10 @@ task<process_end> run_process(supervisor_ptr self) {
       co_return end_by_exit(self, *signal);
     case signal_kind::launched:
       record_of(self).update([&](host_status& now) { now.pid = pid_of(state); });
+      if (auto const ended = state.process->program_end()) {
+        auto ending = end_after_program(self, *ended);
+        co_return co_await std::move(ending);
+      }
       break;
     case signal_kind::end_of_stream:
       co_return co_await end_after_close(self);

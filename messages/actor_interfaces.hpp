@@ -68,7 +68,7 @@ struct host_signal {
     violation,     ///< the violation budget is spent; `code` is the errc
     end_of_stream, ///< the host closed its connection, or it broke
     exited,        ///< the process ended; `why` and `code` say how
-    launched,      ///< its launch has come further
+    launched,      ///< its launch has come further, or its program has ended in its sandbox
     exceeded,      ///< it passed a limit; `why` and `detail` say which
     activated, ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was
                ///< not

@@ -68,6 +68,9 @@ public:
     std::optional<std::chrono::microseconds> contained; ///< the sandbox stands
     std::optional<std::chrono::microseconds> running;   ///< the program runs
     std::int32_t program = 0;                           ///< its number, once it runs
+    /// How the program ended: known while what it has started is still being ended. Never without a
+    /// sandbox.
+    std::optional<exit_status> ended;
   };
 
   contained_host() = default;

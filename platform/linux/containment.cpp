@@ -311,7 +311,7 @@ public:
       return std::chrono::duration_cast<std::chrono::microseconds>(*when - launch_->created);
     };
     return {since(launch_->staged), since(launch_->contained), since(launch_->running),
-            launch_->program};
+            launch_->program, launch_->end};
   }
 
   std::shared_ptr<usage_probe const> probe() const override {
@@ -346,7 +346,7 @@ public:
       , descriptor_{open_pidfd(pid)} {}
 
   sandbox_report report() const override { return {}; }
-  progress launch() const override { return {{}, {}, {}, pid_}; }
+  progress launch() const override { return {{}, {}, {}, pid_, {}}; }
   std::shared_ptr<usage_probe const> probe() const override {
     auto made = std::make_shared<host_probe>();
     made->program = pid_;

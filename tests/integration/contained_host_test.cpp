@@ -1,3 +1,4 @@
+#include "process_tree.hpp"
 #include "test_hosts.hpp"
 
 #include <bulkhead/platform/output_lines.hpp>
@@ -14,8 +15,11 @@
 #include <mutex>
 #include <poll.h>
 #include <string>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace bulkhead;
 using namespace bulkhead::testing;
@@ -56,6 +60,36 @@ sandbox_report::layer const* layer_of(sandbox_report const& report, std::string_
   return found != report.layers.end() ? &*found : nullptr;
 }
 
+pid_t parent_of(pid_t process) {
+  auto const status = process_file(process, "status");
+  constexpr std::string_view name = "\nPPid:\t";
+  return std::stoi(status.substr(status.find(name) + name.size()));
+}
+
+/// While it lives, a process that ends stays as it is in the middle of that, with all that its end
+/// would bring about.
+class held_exit {
+public:
+  explicit held_exit(pid_t process)
+      : process_{::ptrace(PTRACE_SEIZE, process, nullptr, PTRACE_O_TRACEEXIT) == 0 ? process : 0} {}
+  held_exit(held_exit const&) = delete;
+  ~held_exit() { release(); }
+
+  /// False: this process may not hold that one.
+  explicit operator bool() const noexcept { return process_ != 0; }
+
+  /// On the thread that made it. Waits until the process has come to its end.
+  void release() {
+    if (process_ == 0)
+      return;
+    ::waitpid(process_, nullptr, __WALL);
+    ::ptrace(PTRACE_DETACH, std::exchange(process_, 0), nullptr, nullptr);
+  }
+
+private:
+  pid_t process_;
+};
+
 /// What on_usage() told.
 class usage_log {
 public:
@@ -76,6 +110,25 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("the end of a sandboxed program is told before its sandbox has ended") {
+  harness run{only(contained(sandbox_tier::strong))};
+  REQUIRE(run.start());
+  auto const program = run.host().status().pid;
+  held_exit first{parent_of(program)};
+  if (!first) {
+    WARN("this machine lets nobody trace the sandbox, so it is not tested here");
+    return;
+  }
+  ::kill(program, SIGKILL);
+
+  auto const unhealthy = end_of(run);
+  REQUIRE(unhealthy);
+  CHECK(unhealthy->detail == "signal SIGKILL");
+  CHECK(run.host().status().state == host_state::Unhealthy);
+  first.release();
+  CHECK(run.wait_for_entry("contained", host_state::Crashed, 30s));
+}
 
 TEST_CASE("an extension runs in a sandbox, and its Running event says what is in force") {
   harness run{only(contained(sandbox_tier::strong))};
