@@ -53,6 +53,17 @@ task<spare_process_ptr> take_spare(supervisor_ptr self, launch_profile_ptr profi
   co_return *taken;
 }
 
+/// The extension's scripts, compiled; null where they are not.
+task<compiled_code_ptr> take_code(supervisor_ptr self, launch_profile_ptr profile) {
+  auto const& around = *self->state.around;
+  deadline const never;
+  auto const taken = co_await ask<compiled_code_ptr>(self, around.code, never, take_atom::value,
+                                                     around.policy.id, profile);
+  if (!taken)
+    co_return nullptr; // the cache has ended
+  co_return *taken;
+}
+
 audit_record record_of_start(std::string const& host, host_start const& start) {
   audit_record made;
   made.time = std::chrono::system_clock::now();
@@ -74,7 +85,11 @@ void adopt(supervisor_ptr self, host_start start, started_process process,
   auto const asked = start.asked.to_bits();
   auto const made = record_of_start(around.policy.id, start);
   auto const warm = process.times.warm;
-  record_of(self).update([&](host_status& now) { ++(warm ? now.warm_starts : now.cold_starts); });
+  start.code.reset(); // the process has it, or has none
+  record_of(self).update([&](host_status& now) {
+    ++(warm ? now.warm_starts : now.cold_starts);
+    now.code_cached = 0;
+  });
   state.process = std::make_unique<host_process>(around, std::move(start), std::move(process),
                                                  state.generation, std::move(tell));
   auto const& servants = around.servants;
@@ -144,11 +159,17 @@ task<std::optional<launch_failure>> launch(supervisor_ptr self,
                                            std::function<void(host_signal)> tell) {
   auto& state = self->state;
   auto const has_pool = static_cast<bool>(state.around->pool);
+  auto const has_code_cache = static_cast<bool>(state.around->code);
+  auto const with_profile = has_pool || has_code_cache;
   auto described =
-      co_await work_out_start(self, state.around->runtime, state.around->policy, has_pool);
+      co_await work_out_start(self, state.around->runtime, state.around->policy, with_profile);
   if (!described)
     co_return launch_failure{described.error(), false};
   ++state.generation;
+  if (has_code_cache) {
+    auto taking = take_code(self, described->profile);
+    described->start.code = co_await std::move(taking);
+  }
   spare_process_ptr spare;
   if (has_pool) {
     auto taking = take_spare(self, described->profile);
@@ -168,6 +189,8 @@ void settle(supervisor_ptr self) {
   if (around.pool)
     self->send(around.pool, settle_atom::value, around.policy.id,
                record_of(self).state() == host_state::Running);
+  if (around.code)
+    self->send(around.code, settle_atom::value, around.policy.id);
 }
 
 } // namespace bulkhead

@@ -47,7 +47,7 @@ struct launch_failure {
 task<std::optional<launch_failure>> launch(supervisor_ptr self,
                                            std::function<void(host_signal)> tell);
 
-/// Tells the pool that a start is over.
+/// Tells the pool and the code cache that a start is over.
 void settle(supervisor_ptr self);
 
 } // namespace bulkhead

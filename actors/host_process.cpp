@@ -146,9 +146,11 @@ bool host_process::activate() {
     return false;
   around_.link->send_control(
       "activate-extension", payload{activation()}, deadline{around_.policy.request_timeout},
-      when_done([tell = tell_, generation = generation_](result<payload> ended) {
+      when_done([tell = tell_, generation = generation_,
+                 reads = around_.policy.start.code_cache](result<payload> ended) {
+        auto detail = ended ? std::string{reads ? ended->text() : ""} : ended.error().detail();
         tell({host_signal::kind::activated, generation, reason::none, ended ? 0 : 1,
-              ended ? std::string{} : ended.error().detail()});
+              std::move(detail)});
       }));
   return true;
 }

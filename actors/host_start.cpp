@@ -61,6 +61,8 @@ result<void> describe_program(host_policy const& host, start_surroundings const&
       return node.error();
     spec.program = std::move(*node);
     spec.arguments = node_arguments(host, around.bootstrap);
+    if (host.start.code_cache)
+      spec.environment.insert_or_assign("BULKHEAD_CODE_CACHE", "");
     return {};
   }
   auto program = platform::resolve_program(host.command.front(), around.policy_folder, search_path);

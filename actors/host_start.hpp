@@ -3,6 +3,7 @@
 #include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/config/permission.hpp>
 #include <bulkhead/config/policy.hpp>
+#include <bulkhead/messages/actor_interfaces.hpp>
 #include <bulkhead/messages/error.hpp>
 #include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/process.hpp>
@@ -20,6 +21,7 @@ struct host_start {
   platform::containment_spec launch;           ///< without its connection
   /// All that was opened and verified for a process of its own; null before prepare_launch.
   std::shared_ptr<platform::containment::preparation> contained;
+  compiled_code_ptr code; ///< the extension's scripts, compiled; null where they are not
   std::string
       extension_id;       ///< empty where no extension is named: then there is nothing to activate
   permission_set asked;   ///< what the extension asks for; everything where none is named

@@ -6,6 +6,7 @@
 #include <bulkhead/actors/host_launch.hpp>
 #include <bulkhead/actors/host_silence.hpp>
 #include <bulkhead/actors/host_transitions.hpp>
+#include <bulkhead/actors/script_report.hpp>
 #include <bulkhead/config/units.hpp>
 
 #include <caf/actor_cast.hpp>
@@ -130,15 +131,28 @@ task<void> deactivate(supervisor_ptr self) {
   }
 }
 
+/// Has the scripts compiled that were not. How many were, as the host says.
+std::uint32_t on_scripts(supervisor_ptr self, std::string const& answer) {
+  auto const& around = *self->state.around;
+  if (!around.code)
+    return 0;
+  auto report = read_script_report(answer);
+  self->send(around.code, loaded_atom::value, around.policy.id, std::move(report.loaded));
+  return report.used;
+}
+
 void on_activated(supervisor_ptr self, host_signal const& signal) {
   auto const ok = signal.code == 0;
   auto const state = record_of(self).state();
   auto detail = signal.detail;
-  if (ok)
+  if (ok) {
+    auto const scripts = on_scripts(self, signal.detail);
     record_of(self).update([&](host_status& now) {
       now.start.activated = time_since(self->state.process->began());
+      now.code_cached = scripts;
       detail = start_text(now.start);
     });
+  }
   publish(self, ok ? host_event_kind::activated : host_event_kind::activation_failed, state, state,
           reason::none, detail);
   settle(self);

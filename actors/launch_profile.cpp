@@ -37,4 +37,8 @@ result<launch_profile> profile_of(platform::containment_spec what) {
   return made;
 }
 
+bool is_same(launch_profile_ptr const& one, launch_profile_ptr const& other) {
+  return one == other || (one && other && *one == *other);
+}
+
 } // namespace bulkhead

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bulkhead/messages/actor_interfaces.hpp>
 #include <bulkhead/platform/containment.hpp>
 #include <bulkhead/platform/file_digest.hpp>
 
@@ -33,5 +34,8 @@ struct launch_profile {
 /// Looks up what the paths of the specification lead to now. Fails with file_not_found or
 /// file_unavailable. Any thread.
 result<launch_profile> profile_of(platform::containment_spec what);
+
+/// Whether two profiles are equal; null is equal to null alone.
+bool is_same(launch_profile_ptr const& one, launch_profile_ptr const& other);
 
 } // namespace bulkhead

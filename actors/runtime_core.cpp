@@ -2,6 +2,7 @@
 
 #include <bulkhead/actors/audit_log.hpp>
 #include <bulkhead/actors/caf_errors.hpp>
+#include <bulkhead/actors/code_cache.hpp>
 #include <bulkhead/actors/file_service.hpp>
 #include <bulkhead/actors/host_group.hpp>
 #include <bulkhead/actors/host_supervisor.hpp>
@@ -137,6 +138,12 @@ std::optional<error> fault_of(policy const& rules) {
                    "no process can be kept ready: the host " + std::string{*never},
                    "use  start.warm = 0"}
           .with_host(host.id);
+  for (auto const& host : rules.hosts)
+    if (auto const never = why_never_compiled(host); never && host.start.code_cache)
+      return error{errc::policy_conflict,
+                   "no scripts can be compiled ahead: the host " + std::string{*never},
+                   "use  start.code_cache = false"}
+          .with_host(host.id);
   if (rules.file.empty())
     return std::nullopt;
   auto const safe = platform::require_safe_path(rules.file);
@@ -163,7 +170,7 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
                    scripts / "bootstrap.js",
                    [this] { return active(); }}
     , actor{on->system().spawn(runtime_supervisor, std::cref(hosts), std::cref(groups),
-                               std::cref(pool), what.drain_timeout, log,
+                               std::cref(pool), std::cref(cache), what.drain_timeout, log,
                                [this](host_event const& event) { publish(event); })}
     , servants{spawn_servants(*on, what, place, *containment, log,
                               [this](usage_report const& report) { publish_usage(report); })}
@@ -173,9 +180,12 @@ runtime_core::runtime_core(boost::asio::io_context* given, policy rules, runtime
   serve(router, servants);
   for (auto const& group : what.groups)
     groups.push_back({group, on->system().spawn(host_group, std::cref(group), std::cref(hosts))});
+  auto const is_code_cached = [](host_policy const& host) { return host.start.code_cache; };
+  if (std::ranges::any_of(what.hosts, is_code_cached))
+    cache = on->system().spawn(code_cache, code_cache_surroundings{surroundings, hosts, actor});
   auto const is_kept_warm = [](host_policy const& host) { return host.start.warm != 0; };
   if (std::ranges::any_of(what.hosts, is_kept_warm))
-    pool = on->system().spawn(warm_pool, warm_pool_surroundings{surroundings, hosts, actor});
+    pool = on->system().spawn(warm_pool, warm_pool_surroundings{surroundings, hosts, actor, cache});
   hosts.reserve(what.hosts.size());
   for (auto const& host : what.hosts)
     add_host(host);
@@ -192,7 +202,8 @@ void runtime_core::add_host(host_policy const& host) {
       host_supervisor,
       supervisor_surroundings{surroundings, host, record, link, connection, servants, actor,
                               group != groups.end() ? group->actor : host_group_actor{},
-                              host.start.warm != 0 ? pool : warm_pool_actor{}});
+                              host.start.warm != 0 ? pool : warm_pool_actor{},
+                              host.start.code_cache ? cache : code_cache_actor{}});
   typed.add(host.id, {supervisor, connection});
   hosts.push_back(std::make_shared<host_entry>(
       host_entry{host, std::move(record), std::move(link), connection, supervisor}));

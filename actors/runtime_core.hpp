@@ -78,7 +78,8 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   runtime_surroundings surroundings;
   host_entries hosts;
   group_entries groups;
-  warm_pool_actor pool; ///< null where no process is kept ready
+  warm_pool_actor pool;   ///< null where no process is kept ready
+  code_cache_actor cache; ///< null where no scripts are compiled ahead
   runtime_actor actor;
   host_servants servants;
   typed_actors typed;

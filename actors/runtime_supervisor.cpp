@@ -15,9 +15,9 @@ namespace {
 using runtime_ptr = runtime_actor::stateful_pointer<runtime_supervisor_state>;
 
 spdlog::level::level_enum severity(host_event const& event) noexcept {
-  if (event.kind == host_event_kind::spare_ready)
+  if (event.kind == host_event_kind::spare_ready || event.kind == host_event_kind::code_cached)
     return spdlog::level::debug;
-  if (event.kind == host_event_kind::spare_lost)
+  if (event.kind == host_event_kind::spare_lost || event.kind == host_event_kind::code_not_cached)
     return spdlog::level::warn;
   if (event.kind == host_event_kind::activation_failed || event.to == host_state::Crashed)
     return spdlog::level::err;
@@ -80,8 +80,11 @@ std::vector<host_supervisor_actor> in_start_order(runtime_supervisor_state const
 task<void> shut_down(runtime_ptr self) {
   deadline const by{self->state.drain_timeout};
   auto const pool = *self->state.pool;
+  auto const code = *self->state.code;
   if (pool)
     caf::anon_send(pool, stop_atom::value);
+  if (code)
+    caf::anon_send(code, stop_atom::value);
   co_await drain(self, by);
   // All at once: each goes on stopping while the others are waited for.
   for (auto const& group : *self->state.groups)
@@ -96,19 +99,21 @@ task<void> shut_down(runtime_ptr self) {
     co_await ask<host_state>(self, host->supervisor, never, stop_atom::value);
   if (pool)
     co_await ask<void>(self, pool, never, stop_atom::value);
+  if (code)
+    co_await ask<void>(self, code, never, stop_atom::value);
 }
 
 } // namespace
 
-runtime_actor::behavior_type runtime_supervisor(runtime_ptr self, host_entries const& hosts,
-                                                group_entries const& groups,
-                                                warm_pool_actor const& pool,
-                                                std::chrono::milliseconds drain_timeout,
-                                                std::shared_ptr<spdlog::logger> log,
-                                                std::function<void(host_event const&)> on_event) {
+runtime_actor::behavior_type
+runtime_supervisor(runtime_ptr self, host_entries const& hosts, group_entries const& groups,
+                   warm_pool_actor const& pool, code_cache_actor const& code,
+                   std::chrono::milliseconds drain_timeout, std::shared_ptr<spdlog::logger> log,
+                   std::function<void(host_event const&)> on_event) {
   self->state.hosts = &hosts;
   self->state.groups = &groups;
   self->state.pool = &pool;
+  self->state.code = &code;
   self->state.drain_timeout = drain_timeout;
   self->state.log = std::move(log);
   self->state.on_event = std::move(on_event);

@@ -1,8 +1,22 @@
 #include <bulkhead/actors/started_process.hpp>
 
+#include <bulkhead/platform/code_file.hpp>
+
+#include <string>
 #include <utility>
 
 namespace bulkhead {
+namespace {
+
+/// Behind the connection.
+constexpr int code_number = 4;
+
+void lend_code(platform::compiled_code const& code, platform::process_spec& process) {
+  process.inherited.emplace_back(code_number, code.file.get());
+  process.environment.insert_or_assign("BULKHEAD_CODE_CACHE", std::to_string(code_number));
+}
+
+} // namespace
 
 pid_t program_of(platform::child_process const& process,
                  platform::contained_host const& contained) {
@@ -25,6 +39,8 @@ result<started_process> create_process(runtime_surroundings& runtime, host_polic
   auto& process = start.launch.process;
   if (auto const ready = setup->prepare(process); !ready)
     return ready.error();
+  if (start.code)
+    lend_code(*start.code, process);
   auto started =
       runtime.containment.start(std::move(start.contained), std::move(process), std::move(heard));
   if (!started)

@@ -30,6 +30,7 @@ struct supervisor_surroundings {
   runtime_actor events;   ///< who is told of every transition
   host_group_actor group; ///< null for a host that is in none
   warm_pool_actor pool;   ///< null for a host for which no process is kept ready
+  code_cache_actor code;  ///< null for a host whose scripts are not compiled ahead
 };
 
 } // namespace bulkhead

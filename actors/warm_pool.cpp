@@ -2,6 +2,7 @@
 
 #include <bulkhead/actors/host_exit.hpp>
 #include <bulkhead/actors/host_launch.hpp>
+#include <bulkhead/actors/host_news.hpp>
 #include <bulkhead/actors/spare_process.hpp>
 #include <bulkhead/config/units.hpp>
 
@@ -33,20 +34,8 @@ host_entry const& entry_of(warm_pool_state const& state, std::string_view host) 
 // ---- what others see of it --------------------------------------------------------------------
 
 void publish(pool_ptr self, std::string_view host, host_event_kind kind, std::string detail) {
-  auto const now = entry_of(self->state, host).record->snapshot();
-  host_event event;
-  event.kind = kind;
-  event.host = host;
-  event.from = event.to = now.state;
-  event.detail = std::move(detail);
-  event.pid = now.pid;
-  event.restarts = now.restarts;
-  event.when = std::chrono::system_clock::now();
-  if (now.state == host_state::Running) {
-    event.sandbox = now.sandbox;
-    event.start = now.start;
-  }
-  self->send(self->state.around->events, event_atom::value, std::move(event));
+  self->send(self->state.around->events, event_atom::value,
+             news_of(*entry_of(self->state, host).record, kind, std::move(detail)));
 }
 
 /// Brings the records up to date.
@@ -120,6 +109,16 @@ void fail(pool_ptr self, std::string const& host, error const& why, bool may_pas
   tell_lost(self, host, wait, std::string{"it could not be made: "} + why.what());
 }
 
+/// The scripts of such a launch, compiled; null where they are not.
+task<compiled_code_ptr> find_code(pool_ptr self, launch_profile_ptr launch) {
+  deadline const never;
+  auto const found = co_await ask<compiled_code_ptr>(self, self->state.around->code, never,
+                                                     find_atom::value, launch);
+  if (!found)
+    co_return nullptr; // the cache has ended
+  co_return *found;
+}
+
 /// One spare for the host, from looking up its launch until it is ready or has failed.
 task<void> make_spare(pool_ptr self, std::string host) {
   auto& state = self->state;
@@ -134,6 +133,12 @@ task<void> make_spare(pool_ptr self, std::string host) {
   drop_unwanted(self);
   changed(self);
   if (!is_wanted)
+    co_return;
+  if (policy.start.code_cache) {
+    auto finding = find_code(self, described->profile);
+    described->start.code = co_await std::move(finding);
+  }
+  if (state.is_stopping)
     co_return;
   // In the stock already while it is prepared, so that the limit holds.
   auto const id = state.stock->add(host, described->profile);

@@ -19,6 +19,7 @@ struct warm_pool_surroundings {
   runtime_surroundings& runtime;
   host_entries const& hosts; ///< complete before the actor's first message
   runtime_actor events;      ///< who is told of its processes
+  code_cache_actor code;     ///< null where no scripts are compiled ahead
 };
 
 /// The state of the actor that keeps processes ready.

@@ -4,14 +4,6 @@
 #include <utility>
 
 namespace bulkhead {
-namespace {
-
-bool is_same(launch_profile_ptr const& one, launch_profile_ptr const& other) {
-  return one == other || (one && other && *one == *other);
-}
-
-} // namespace
-
 void warm_stock::add_host(host_policy const& policy, bool is_starting, std::uint64_t seed) {
   hosts_.push_back(
       {policy.id, policy.start.warm, restart_budget{policy.restart, seed}, is_starting, nullptr});

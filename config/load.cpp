@@ -196,6 +196,8 @@ private:
                         quote(units::time_text(host.health.kill_after)) + " - raise kill_after");
     if (good("start.warm") && host.start.warm != 0)
       check_warm(table, shown, place_of);
+    if (good("start.code_cache") && host.start.code_cache)
+      check_code_cache(table, shown, place_of);
     check_containment(table, shown, place_of);
   }
 
@@ -213,6 +215,16 @@ private:
     else if (host.start.warm > into_.draft.file.warm_limit)
       wrong(", more than runtime.warm_limit, which is " +
             std::to_string(into_.draft.file.warm_limit) + " - raise that");
+  }
+
+  template <class PlaceOf>
+  void check_code_cache(toml::table const& table, std::string const& shown, PlaceOf place_of) {
+    auto const* const start = table["start"].as_table();
+    auto const* const value = start ? start->get("code_cache") : nullptr;
+    if (auto const never = why_never_compiled(into_.draft.host))
+      into_.mistake(value ? value->source() : place_of("start"), errc::policy_conflict,
+                    shown + ".start.code_cache is true, and the host " + std::string{*never} +
+                        " - write  start.code_cache = false");
   }
 
   /// `place_of` tells where a table of the host begins.

@@ -14,6 +14,14 @@ std::optional<std::string_view> why_never_warm(host_policy const& host) noexcept
   return std::nullopt;
 }
 
+std::optional<std::string_view> why_never_compiled(host_policy const& host) noexcept {
+  if (host.runtime != host_runtime::node)
+    return "runs a command, and no scripts in Node";
+  if (host.environment.contains("NODE_OPTIONS"))
+    return "has NODE_OPTIONS in its environment, which can change how Node compiles";
+  return std::nullopt;
+}
+
 host_policy const* policy::find_host(std::string_view id) const noexcept {
   auto const found = std::ranges::find(hosts, id, &host_policy::id);
   return found != hosts.end() ? &*found : nullptr;

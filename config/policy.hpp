@@ -51,6 +51,8 @@ struct health_policy {
 struct start_policy {
   /// Processes that are kept ready for it; hosts whose launch is the same in everything share them.
   std::uint32_t warm = 0;
+  /// What Node compiled of its scripts is kept for later starts, in memory.
+  bool code_cache = false;
 };
 
 struct stop_policy {
@@ -144,6 +146,9 @@ struct host_policy {
 /// Why no process can be kept ready for the host, as a sentence without its subject; nothing where
 /// one can.
 std::optional<std::string_view> why_never_warm(host_policy const& host) noexcept;
+
+/// Why its scripts can't be compiled ahead, in the same way.
+std::optional<std::string_view> why_never_compiled(host_policy const& host) noexcept;
 
 /// What becomes of the other hosts of a group when one of them ends unasked.
 enum class restart_strategy : std::uint8_t {

@@ -146,6 +146,11 @@ constexpr key table[] = {
      "that "
      "takes one is done in milliseconds. Hosts whose launch is the same in everything share them",
      "memory is held for nothing by hosts that start once"},
+    {"hosts.*.start.code_cache", flag{in_host<&host_policy::start, &start_policy::code_cache>},
+     "Whether its scripts are compiled once, by a process in a sandbox of its own that runs none "
+     "of "
+     "them, and later starts take the result where the script is still the same; in memory alone",
+     "small extensions gain nothing"},
     {"hosts.*.filesystem.workspace",
      folders{in_host<&host_policy::filesystem, &filesystem_policy::workspace>},
      "The folders that workspace.* means; a relative path of the extension's is relative to the "

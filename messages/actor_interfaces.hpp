@@ -17,6 +17,10 @@
 /// The typed messages that the actors exchange. CAF 0.17 limits an atom to ten characters.
 namespace bulkhead {
 
+namespace platform {
+struct compiled_code;
+}
+
 class access_rules;
 class inbound_call;
 class spare_process;
@@ -32,6 +36,8 @@ using watched_host_ptr = std::shared_ptr<watched_host>;
 using audit_records = std::vector<audit_record>;
 /// What makes the processes of two starts the same (actors/launch_profile.hpp).
 using launch_profile_ptr = std::shared_ptr<launch_profile const>;
+/// An extension's scripts, compiled (platform/code_file.hpp).
+using compiled_code_ptr = std::shared_ptr<platform::compiled_code const>;
 /// A process that waits for a host to take it (actors/spare_process.hpp).
 using spare_process_ptr = std::shared_ptr<spare_process>;
 
@@ -58,6 +64,7 @@ using member_atom = caf::atom_constant<caf::atom("member")>;
 using take_atom = caf::atom_constant<caf::atom("take")>;
 using settle_atom = caf::atom_constant<caf::atom("settle")>;
 using ready_atom = caf::atom_constant<caf::atom("ready")>;
+using loaded_atom = caf::atom_constant<caf::atom("loaded")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using shutdown_atom = caf::atom_constant<caf::atom("shutdown")>;
 
@@ -70,10 +77,10 @@ struct host_signal {
     exited,        ///< the process ended; `why` and `code` say how
     launched,      ///< its launch has come further, or its program has ended in its sandbox
     exceeded,      ///< it passed a limit; `why` and `detail` say which
-    activated, ///< activate-extension was answered; `code` is 0 if well, and `detail` says what was
-               ///< not
-    deactivated,    ///< deactivate-extension was answered, or can't be
-    answered,       ///< a ping was
+    activated,   ///< activate-extension was answered; `code` is 0 if well, and `detail` the answer
+                 ///< of a host that has a code cache, else it says what went wrong
+    deactivated, ///< deactivate-extension was answered, or can't be
+    answered,    ///< a ping was
     connect_failed, ///< a named socket could not be connected; `code` is the errc
     stop,           ///< the end was asked for; `why` and `detail` say by whom
     turn,           ///< it is the host's turn to start in its group
@@ -118,6 +125,16 @@ using warm_pool_actor = caf::typed_actor<
     caf::reacts_to<settle_atom, std::string, bool>, caf::reacts_to<rules_atom>,
     caf::reacts_to<ready_atom, std::uint64_t>,
     caf::reacts_to<lost_atom, std::uint64_t, std::string>, caf::replies_to<stop_atom>::with<void>>;
+
+/// Has extensions' scripts compiled. `take` says that a host begins to start, with that launch, and
+/// answers with what there is compiled for it, or null; `find` answers the same and says nothing.
+/// `loaded` tells which scripts of its extension it loaded and found not compiled, `settle` that
+/// the start is over. `stop` answers once no process compiles any more.
+using code_cache_actor = caf::typed_actor<
+    caf::replies_to<take_atom, std::string, launch_profile_ptr>::with<compiled_code_ptr>,
+    caf::replies_to<find_atom, launch_profile_ptr>::with<compiled_code_ptr>,
+    caf::reacts_to<loaded_atom, std::string, std::vector<std::string>>,
+    caf::reacts_to<settle_atom, std::string>, caf::replies_to<stop_atom>::with<void>>;
 
 /// Owns the connection to one host, across its restarts.
 /// `request` takes type, payload as JSON text and a time-out in milliseconds, and answers with the
@@ -211,7 +228,8 @@ typename Inspector::result_type inspect(Inspector& f, host_status& x) {
   return f(caf::meta::type_name("bulkhead::host_status"), x.host, x.state, x.why, x.detail, x.pid,
            x.restarts, x.running_since, x.requests, x.failed, x.received, x.denied, x.violations,
            x.unresponsive_since, x.last_end, x.last_end_detail, x.sandbox, x.start, x.spares,
-           x.warm_starts, x.cold_starts, x.spares_lost, x.usage, x.commands, x.last_lines);
+           x.warm_starts, x.cold_starts, x.spares_lost, x.code_cached, x.usage, x.commands,
+           x.last_lines);
 }
 
 } // namespace bulkhead
@@ -221,4 +239,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::inbound_call_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::watched_host_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::audit_records)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::launch_profile_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::compiled_code_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bulkhead::spare_process_ptr)

@@ -26,6 +26,10 @@ std::string to_string(host_event const& event) {
     return text += "spare ready: " + event.detail;
   case host_event_kind::spare_lost:
     return text += "spare lost: " + event.detail;
+  case host_event_kind::code_cached:
+    return text += "code cached: " + event.detail;
+  case host_event_kind::code_not_cached:
+    return text += "code not cached: " + event.detail;
   }
   return text;
 }

@@ -21,8 +21,10 @@ enum class host_event_kind : std::uint8_t {
   unresponsive = 3,      ///< it has not answered a ping for long; `detail` says what it does
   responsive = 4,        ///< it answers again
   spare_ready = 5,       ///< one more ready process waits for a start of it
-  spare_lost = 6, ///< a ready process ended before it was taken, or could not be made; `detail`
-                  ///< says why
+  spare_lost = 6,  ///< a ready process ended before it was taken, or could not be made; `detail`
+                   ///< says why
+  code_cached = 7, ///< its next starts find its scripts compiled; `detail` says how many
+  code_not_cached = 8, ///< they can't be compiled ahead; `detail` says why
 };
 
 /// Something that happened to a host. Events of one host arrive in the order in which they
@@ -76,6 +78,7 @@ struct host_status {
   std::uint64_t warm_starts = 0; ///< its starts from a ready process
   std::uint64_t cold_starts = 0; ///< its other starts that came to a process
   std::uint64_t spares_lost = 0; ///< ready processes that ended before they were taken
+  std::uint32_t code_cached = 0; ///< scripts that its last start found compiled, as the host says
   resource_usage usage; ///< of the present process, as of the last second; of the last one, in all
   std::vector<std::string> commands;   ///< registered by the extension
   std::vector<std::string> last_lines; ///< of its output, oldest first, at most 20

@@ -36,18 +36,35 @@ bool write_all(int file, std::span<std::byte const> bytes) noexcept {
   return ::lseek(file, 0, SEEK_SET) == 0;
 }
 
+error no_memory(std::string const& what) {
+  auto const failed = errno;
+  return error{errc::spawn_failed, "can't keep " + what + " in memory: " + errno_text(failed),
+               failed == EACCES ? "set vm.memfd_noexec to 1 or 0 (sysctl)" : ""};
+}
+
 } // namespace
 
 result<unique_fd> seal_in_memory(char const* name, std::span<std::byte const> bytes,
                                  sealed_use use) {
   auto file = make_file(name, use);
-  if (!file || !write_all(file.get(), bytes) || ::fcntl(file.get(), F_ADD_SEALS, all_seals) != 0) {
-    auto const failed = errno;
-    return error{errc::spawn_failed,
-                 "can't keep " + std::string{name} + " in memory: " + errno_text(failed),
-                 failed == EACCES ? "set vm.memfd_noexec to 1 or 0 (sysctl)" : ""};
-  }
+  if (!file || !write_all(file.get(), bytes) || ::fcntl(file.get(), F_ADD_SEALS, all_seals) != 0)
+    return no_memory(name);
   return file;
+}
+
+result<unique_fd> open_in_memory(char const* name, std::uint64_t length) {
+  auto file = make_file(name, sealed_use::bytes);
+  if (!file || ::ftruncate(file.get(), static_cast<off_t>(length)) != 0 ||
+      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
+    return no_memory(name);
+  return file;
+}
+
+result<void> seal_memory(unique_fd const& file, std::uint64_t length) {
+  if (::ftruncate(file.get(), static_cast<off_t>(length)) != 0 ||
+      ::fcntl(file.get(), F_ADD_SEALS, all_seals) != 0)
+    return no_memory("what was written");
+  return {};
 }
 
 } // namespace bulkhead::platform

@@ -4,6 +4,7 @@
 #include <bulkhead/platform/unique_fd.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace bulkhead::platform {
@@ -18,5 +19,13 @@ enum class sealed_use : unsigned char {
 /// be called by any thread.
 result<unique_fd> seal_in_memory(char const* name, std::span<std::byte const> bytes,
                                  sealed_use use = sealed_use::bytes);
+
+/// A file in memory of `length` bytes, all of them 0, which whoever has it can write to and nobody
+/// can make longer. Fails with spawn_failed. May be called by any thread.
+result<unique_fd> open_in_memory(char const* name, std::uint64_t length);
+
+/// Cuts such a file to `length` bytes, after which it is as one of seal_in_memory(). Fails with
+/// spawn_failed, also where it is shorter, or mapped by somebody who can write to it.
+result<void> seal_memory(unique_fd const& file, std::uint64_t length);
 
 } // namespace bulkhead::platform

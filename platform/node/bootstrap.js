@@ -2,7 +2,8 @@
 
 // The process that runs one extension:  node bootstrap.js <extension>
 // with BULKHEAD_IPC_FD, or DSCODE_IPC_URL and DSCODE_INCOMING_IPC_URL, in its environment; and with
-// BULKHEAD_SPARE where it is started to wait for its extension.
+// BULKHEAD_SPARE where it is started to wait for its extension, and BULKHEAD_CODE_CACHE where its
+// scripts are to be had compiled: the descriptor with them, or nothing where there are none yet.
 
 const { exit, setTimeout, writeToStderr } = require('./primordials.js');
 const { Channel } = require('./channel.js');
@@ -27,8 +28,7 @@ function serve(channel, extension) {
     if (id !== undefined && id !== extension.id) {
       throw new RequestError(`this host runs ${extension.id}, not ${id}`, 'unknown_extension');
     }
-    await handler(payload);
-    return { success: true };
+    return { success: true, ...(await handler(payload)) };
   };
   channel.serve(
     'activate-extension',
@@ -87,6 +87,14 @@ function takeChannelVariables(environment) {
   return taken;
 }
 
+function codeCacheOf(target, { BULKHEAD_CODE_CACHE: descriptor }) {
+  if (descriptor === undefined) return undefined;
+  const { CodeCache, install } = require('./code_cache.js');
+  const cache = new CodeCache(target, descriptor === '' ? undefined : Number(descriptor));
+  install(cache);
+  return cache;
+}
+
 async function main(target) {
   const variables = takeChannelVariables(process.env);
   const breach = sentence => {
@@ -102,7 +110,7 @@ async function main(target) {
   const onHandlerError = (call, stack) => writeToStderr(`${call.type}: ${stack}\n`);
   channel = new Channel({ ...streams, onBreach: breach, onHandlerError });
 
-  const extension = new Extension(target, channel);
+  const extension = new Extension(target, channel, codeCacheOf(target, variables));
   serve(channel, extension);
   surviveErrors(channel, extension);
   explainExit(channel, extension);

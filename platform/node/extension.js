@@ -74,13 +74,16 @@ async function loadModule(main, isModuleByDefault) {
 class Extension {
   #target;
   #channel;
+  #codeCache;
   #known; //             what describe() found
   #activation = null; // the promise of the running or finished activation
   #active = null; //     {exported, context, commands, log} once it succeeded
 
-  constructor(target, channel) {
+  /** `codeCache` may be undefined. */
+  constructor(target, channel, codeCache) {
     this.#target = target;
     this.#channel = channel;
+    this.#codeCache = codeCache;
   }
 
   /**
@@ -105,10 +108,14 @@ class Extension {
     };
   }
 
-  /** Runs the extension's `activate` once; a failure stays what it was. */
+  /**
+   * Runs the extension's `activate` once; a failure stays what it was. Returns what its answer
+   * holds beside that.
+   */
   async activate(folders) {
     this.#activation ??= this.#start(folders);
     await this.#activation;
+    return this.#codeCache && { code: this.#codeCache.summary };
   }
 
   async #start(folders) {
@@ -116,6 +123,7 @@ class Extension {
     let created;
     try {
       if (problem !== undefined) throw problem;
+      this.#codeCache?.begin();
       const exported = await load(this.#description);
       created = createContext({ id, manifest, folders, channel: this.#channel });
       await exported.activate(created.context);

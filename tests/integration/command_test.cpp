@@ -299,7 +299,7 @@ TEST_CASE("run --json prints an object for each event, with the documented membe
     }
     for (auto const* const member :
          {"time", "event", "host", "from", "to", "reason", "reason_code", "detail", "pid",
-          "restarts", "warm_starts", "cold_starts", "spares", "spares_lost"})
+          "restarts", "warm_starts", "cold_starts", "spares", "spares_lost", "code_cached"})
       CHECK(event.contains(member));
   }
 }

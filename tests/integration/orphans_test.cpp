@@ -91,6 +91,7 @@ public:
       : how_{how} {
     disk::copy_file(BULKHEAD_TEST_COMMAND, command());
     disk::copy(test_hosts::folder / "extensions/lingering", place_.path() / "extension");
+    place_.write("extension/long.js", long_script());
     raw_host_program(place_);
     disk::create_directory(own_folder());
     if (is_root() && how == hold::contained_by_user)
@@ -158,6 +159,15 @@ public:
   hold how() const { return how_; }
 
 private:
+  /// One that takes long to compile.
+  static std::string long_script() {
+    std::string script;
+    for (auto i = 0; script.size() < std::size_t{8} << 20; ++i)
+      script += "exports.f" + std::to_string(i) +
+                " = x => { let y = x; while (y < x * x) y += x; return y; };\n";
+    return script;
+  }
+
   std::string command() const { return (place_.path() / "bulkhead").string(); }
   disk::path own_folder() const { return place_.path() / "own"; }
   static std::string runtime_name() { return "orph" + std::to_string(::getpid()); }
@@ -333,5 +343,23 @@ TEST_CASE("a backend that is killed while an extension runs leaves nothing", "[o
                              "stdout: held at its end"},
            })
         check_kill_in(ground, phase);
+    }
+}
+
+TEST_CASE("a backend that is killed while scripts are compiled leaves nothing", "[orphans]") {
+  auto const compiles = [](descendant const& each) {
+    return !each.words.empty() && each.words.front().find("node") != std::string::npos &&
+           std::ranges::any_of(each.words,
+                               [](auto const& word) { return word.ends_with("compile.js"); });
+  };
+  for (auto const how : holds())
+    DYNAMIC_SECTION(name_of(how)) {
+      killing_ground const ground{how};
+      auto const backend = ground.serve(ground.node("compiled") + "start.code_cache = true\n");
+      auto const by = std::chrono::steady_clock::now() + end_patience;
+      while (!std::ranges::any_of(ground.family().descendants(), compiles))
+        REQUIRE(std::chrono::steady_clock::now() < by);
+      ground.kill(*backend);
+      ground.check_next_start();
     }
 }

@@ -76,6 +76,7 @@ TEST_CASE("a status arrives at another node as it was sent") {
   status.warm_starts = 7;
   status.cold_starts = 8;
   status.spares_lost = 9;
+  status.code_cached = 10;
   status.commands = {"format", "lint"};
   status.last_lines = {"one", "two"};
   auto const arrived = travelled(status);
@@ -98,6 +99,7 @@ TEST_CASE("a status arrives at another node as it was sent") {
   CHECK(arrived.warm_starts == status.warm_starts);
   CHECK(arrived.cold_starts == status.cold_starts);
   CHECK(arrived.spares_lost == status.spares_lost);
+  CHECK(arrived.code_cached == status.code_cached);
   CHECK(arrived.commands == status.commands);
   CHECK(arrived.last_lines == status.last_lines);
 }

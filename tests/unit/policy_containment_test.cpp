@@ -87,3 +87,15 @@ TEST_CASE("processes are kept ready for those hosts only that can have them, wit
   CHECK(first_code(all) == errc::policy_conflict);
   CHECK(parsed(all + "start.warm = 0").hosts.front().start.warm == 0);
 }
+
+TEST_CASE("scripts are compiled ahead for those hosts only that Node runs") {
+  CHECK(host_parsed("start.code_cache = true").hosts.front().start.code_cache);
+  CHECK(!host_parsed("").hosts.front().start.code_cache);
+  std::string const command = "[hosts.x]\nruntime = \"command\"\ncommand = [\"c\"]\n";
+  CHECK(first_code(command + "start.code_cache = true") == errc::policy_conflict);
+  CHECK(first_code(command + "start.code_cache = false") == errc{});
+  host_policy embedded;
+  CHECK(!why_never_compiled(embedded));
+  embedded.environment["NODE_OPTIONS"] = "--enable-source-maps";
+  CHECK(why_never_compiled(embedded));
+}

@@ -2,8 +2,10 @@
 // machine has, against a bare Node from its creation to its first byte of output, and the same Node
 // in the sandbox, without the bootstrap and a handshake. "warm" is a start from a ready process in
 // the strong tier, and "none/reply", "strong/reply" and "warm/reply" are times to the reply of a
-// command. Where a Running host's process is killed, "noticed" is how soon its end is, and
-// "restart" how long it takes until the next one is Running. All take turns, round by round.
+// command. "large" is a time to a reply as well, in the strong tier, of an extension whose script
+// has 4 MiB, and "large/cached" the same with its script compiled before. Where a Running host's
+// process is killed, "noticed" is how soon its end is, and "restart" how long it takes until the
+// next one is Running. All take turns, round by round.
 //
 //   build/release/bin/bench_start [--rounds N] [--json]
 
@@ -91,19 +93,43 @@ double start_contained(platform::containment& in, platform::process_spec const& 
   return milliseconds{clock_type::now() - begin}.count();
 }
 
-/// A runtime with one host of that tier, for which so many processes are kept ready.
+/// A script of some 4 MiB, of functions that are never called, as most of a large extension's.
+std::string large_script() {
+  std::string script;
+  for (int i = 0; script.size() < std::size_t{4} << 20; ++i) {
+    auto const number = std::to_string(i);
+    script += "exports.f" + number +
+              " = function (list, n) { const found = new Map(); for (let i = 0; "
+              "i < n; i++) { if (list[i] > i) found.set(i, list[i] * " +
+              number + "); else found.delete(i - " + number +
+              "); } return [...found].map(([key, value]) => key + ': ' + value).join(', '); };\n";
+  }
+  return script;
+}
+
+/// What is special about a host.
+struct start_options {
+  int warm = 0; ///< so many processes are kept ready for it
+  std::string extension = "extension";
+  bool code_cache = false;
+};
+
+/// A runtime with one host of that tier.
 class contained_starts {
 public:
-  contained_starts(std::string const& name, std::string const& tier, int warm,
+  contained_starts(std::string const& name, std::string const& tier, start_options const& with,
                    scratch_folder const& in)
-      : is_warm_{warm != 0}
-      , runtime_{parse_policy("[runtime]\nstate_dir = \"state-" + name +
-                                  "\"\nlog_level = \"error\"\n[hosts.bench]\nextension = "
-                                  "\"extension\"\nautostart = false\nlimits.cpu_percent = 0\n"
-                                  "restart.max_restarts = 1000\nrestart.backoff.initial = \"0s\"\n"
-                                  "start.warm = " +
-                                  std::to_string(warm) + "\nsandbox.require = \"" + tier + "\"\n",
-                              in.path())} {
+      : is_warm_{with.warm != 0}
+      , is_cached_{with.code_cache}
+      , runtime_{parse_policy(
+            "[runtime]\nstate_dir = \"state-" + name +
+                "\"\nlog_level = \"error\"\n[hosts.bench]\nextension = \"" + with.extension +
+                "\"\nautostart = false\nlimits.cpu_percent = 0\n"
+                "restart.max_restarts = 1000\nrestart.backoff.initial = \"0s\"\n"
+                "start.warm = " +
+                std::to_string(with.warm) + "\nstart.code_cache = " +
+                (with.code_cache ? "true" : "false") + "\nsandbox.require = \"" + tier + "\"\n",
+            in.path())} {
     runtime_.on_event([this](host_event const& event) { on_event(event); });
     runtime_.start();
   }
@@ -122,6 +148,8 @@ public:
     running.steps.push_back(host().status().start);
     if (running.steps.back().warm != is_warm_)
       throw std::runtime_error{"it was not started as it was to be"};
+    if (is_cached_)
+      code_.wait();
   }
 
   /// Kills its process. Both times count from its end: how long the kernel takes to end a Node is
@@ -150,6 +178,8 @@ private:
   host_handle host() { return runtime_.host("bench"); }
 
   void on_event(host_event const& event) {
+    if (event.kind == host_event_kind::code_cached)
+      compiled_.set_value();
     if (event.kind != host_event_kind::state_changed)
       return;
     std::scoped_lock const lock{mutex_};
@@ -162,7 +192,10 @@ private:
   std::mutex mutex_;
   std::promise<clock_type::time_point>* unhealthy_ = nullptr; // awaited by restart()
   std::promise<clock_type::time_point>* running_ = nullptr;
+  std::promise<void> compiled_;
+  std::shared_future<void> code_ = compiled_.get_future().share();
   bool is_warm_;
+  bool is_cached_;
   runtime runtime_;
 };
 
@@ -218,6 +251,10 @@ void measure(int rounds, bool as_json) {
                R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
   folder.write("extension/main.js",
                "exports.activate = context => context.commands.register('ask', () => 42);\n");
+  folder.write("large/package.json", R"({"name": "bench", "version": "1.0.0", "main": "main.js"})");
+  folder.write("large/main.js",
+               large_script() +
+                   "exports.activate = context => context.commands.register('ask', () => 42);\n");
 
   platform::process_spec spec;
   spec.program = node;
@@ -228,11 +265,14 @@ void measure(int rounds, bool as_json) {
   std::vector<figure> figures;
   for (auto const* const name :
        {"bare node", "contained", "none", "none/reply", "noticed none", "restart none", "strong",
-        "strong/reply", "noticed", "restart", "warm", "warm/reply"})
+        "strong/reply", "noticed", "restart", "warm", "warm/reply", "large", "large/cached"})
     figures.push_back({name, {}, {}});
-  contained_starts none{"none", "none", 0, folder};
-  contained_starts strong{"strong", "strong", 0, folder};
-  contained_starts warm{"warm", "strong", 1, folder};
+  contained_starts none{"none", "none", {}, folder};
+  contained_starts strong{"strong", "strong", {}, folder};
+  contained_starts warm{"warm", "strong", {.warm = 1}, folder};
+  contained_starts large{"large", "strong", {.extension = "large"}, folder};
+  contained_starts cached{"cached", "strong", {.extension = "large", .code_cache = true}, folder};
+  figure running; // which is as soon as a small one's
   for (int round = 0; round < warm_up_rounds + rounds; ++round) {
     figures[0].times.push_back(start_bare(spec));
     figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
@@ -244,6 +284,10 @@ void measure(int rounds, bool as_json) {
     strong.stop();
     warm.start(figures[10], figures[11]);
     warm.stop();
+    large.start(running, figures[12]);
+    large.stop();
+    cached.start(running, figures[13]);
+    cached.stop();
     if (round + 1 == warm_up_rounds)
       for (auto& each : figures) {
         each.times.clear();

@@ -24,6 +24,10 @@ std::string_view name_of(host_event_kind kind) noexcept {
     return "spare_ready";
   case host_event_kind::spare_lost:
     return "spare_lost";
+  case host_event_kind::code_cached:
+    return "code_cached";
+  case host_event_kind::code_not_cached:
+    return "code_not_cached";
   }
   return "unknown";
 }
@@ -62,7 +66,8 @@ json event_json(host_event const& event, host_status const& now) {
                            {"warm_starts", now.warm_starts},
                            {"cold_starts", now.cold_starts},
                            {"spares", now.spares},
-                           {"spares_lost", now.spares_lost}};
+                           {"spares_lost", now.spares_lost},
+                           {"code_cached", now.code_cached}};
   if (event.to == host_state::Running && event.kind == host_event_kind::state_changed) {
     line["sandbox"] = to_json(event.sandbox);
     line["start"] = to_json(event.start);

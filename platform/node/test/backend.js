@@ -89,20 +89,22 @@ class Backend {
   static async start(
     t,
     extension,
-    { activate = true, ready = {}, env = {}, sockets = false } = {},
+    { activate = true, ready = {}, env = {}, sockets = false, inherited = [], node } = {},
   ) {
     const backend = new Backend();
     t.after(() => backend.#end());
     backend.on('extension-host-ready', () => ready);
     if (sockets) await backend.#startWithSockets(t, extension);
-    else backend.#startWithPair(extension, env);
+    else backend.#startWithPair(extension, env, inherited, node);
     await backend.until(message => message.type === 'extension-host-ready');
-    if (activate) await backend.request('activate-extension', {});
+    if (activate) backend.activation = await backend.request('activate-extension', {});
     return backend;
   }
 
-  #startWithPair(extension, env) {
-    this.#spawn(extension, { ...env, BULKHEAD_IPC_FD: '3' }, ['ignore', 'pipe', 'pipe', 'pipe']);
+  /** `inherited` are the host's descriptors from 4 up; `node` are flags. */
+  #startWithPair(extension, env, inherited, node) {
+    const stdio = ['ignore', 'pipe', 'pipe', 'pipe', ...inherited];
+    this.#spawn(extension, { ...env, BULKHEAD_IPC_FD: '3' }, stdio, node);
     const socket = this.process.stdio[3];
     this.requests = this.replies = socket;
     socket.on('error', () => {});
@@ -130,9 +132,9 @@ class Backend {
     }
   }
 
-  #spawn(extension, env, stdio) {
+  #spawn(extension, env, stdio, node = []) {
     const target = path.isAbsolute(extension) ? extension : path.join(EXTENSIONS, extension);
-    this.process = spawn(process.execPath, [BOOTSTRAP, target], { env, stdio });
+    this.process = spawn(process.execPath, [...node, BOOTSTRAP, target], { env, stdio });
     this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
     this.process.stdout.on('data', chunk => (this.stdout += chunk));
     this.process.stderr.on('data', chunk => {

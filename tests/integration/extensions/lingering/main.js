@@ -6,6 +6,7 @@ const role = process.env.ROLE;
 const never = new Promise(() => {});
 
 exports.activate = () => {
+  if (role === 'compiled') require('./long.js');
   if (role === 'activating') {
     console.log('activating');
     return never;
