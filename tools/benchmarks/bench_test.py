@@ -6,6 +6,7 @@ import unittest
 
 from bars import Bar, Case, Row, calls, rows_of_case
 from contenders import Contender, Failed
+from report import table
 
 ECHO = """
 import json, sys
@@ -39,6 +40,18 @@ class Bars(unittest.TestCase):
                     [Bar(2, "floor", at_least=1.2), Bar(2, "jsonrpc", at_least=6)])
         rows = rows_of_case(case, {"bulkhead": [{"seconds": 1}], "floor": [{"seconds": 2}]})
         self.assertEqual([(row.bar.against, row.value) for row in rows], [("floor", 2)])
+
+
+class Reports(unittest.TestCase):
+    def test_a_table_has_the_median_of_the_runs_and_says_what_is_missed(self):
+        def run(ratio):
+            row = Row("calls", "/s", Bar(2, "floor", at_least=1.2), figures=[ratio * 10], others=[10])
+            return {"rows": [row.as_json()]}
+
+        text = table([run(1.1), run(1.3), run(1.15)])
+        self.assertEqual(len(text.splitlines()), 3)
+        self.assertIn("| **1.15 x** | 1.1, 1.3, 1.15 | 1.1 to 1.3 | **missed** |", text)
+        self.assertNotIn("missed", table([run(1.3)]))
 
 
 class Contenders(unittest.TestCase):

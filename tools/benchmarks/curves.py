@@ -8,6 +8,8 @@ from contenders import Contender
 # Each point takes about a second.
 IN_FLIGHT = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 PAYLOADS = [64, 256, 1024, 4096, 16384, 65536, 262144, 1 << 20, 4 << 20, 16 << 20]
+# Bytes that are open at a time: half of what Bulkhead leaves unsent before it refuses more.
+MOST_OPEN = 4 << 20
 HOSTS = [1, 2, 5, 10, 20, 50, 100, 200]
 WHO = ["floor", "bare", "bulkhead"]
 
@@ -24,7 +26,7 @@ def point(contender, size, in_flight, hosts=1):
 def measure(commands, say):
     curves = {}
     for title, values, of in (("in flight", IN_FLIGHT, lambda one, n: point(one, 100, n)),
-                              ("payload", PAYLOADS, lambda one, n: point(one, n, 4 if n >= 1 << 18 else 64))):
+                              ("payload", PAYLOADS, lambda one, n: point(one, n, max(1, min(64, MOST_OPEN // n))))):
         curves[title] = {}
         for name in WHO:
             say(f"curve over {title}: {name}")
