@@ -34,13 +34,19 @@ TEST_CASE("no two leases have the same uid, and one that is given back is free")
   constexpr uid_t alone = first + 1000; // the tests after this one run at the same time
   std::optional one{uid_lease::take(alone).value()};
   auto const two = uid_lease::take(alone).value();
-  CHECK(one->uid() == alone);
-  CHECK(two.uid() == alone + 1);
+  auto const given_back = one->uid();
+  CHECK(given_back >= alone);
+  CHECK(two.uid() >= alone);
+  CHECK(two.uid() != given_back);
   auto const folder = one->folder();
   CHECK(disk::exists(folder));
   one.reset();
   CHECK(!disk::exists(folder));
-  CHECK(uid_lease::take(alone).value().uid() == alone);
+  // A test that looks for what killed backends have left may hold it for a moment.
+  auto uid = uid_t{0};
+  for (auto tries = 0; uid != given_back && tries < 1000; ++tries)
+    uid = uid_lease::take(alone).value().uid();
+  CHECK(uid == given_back);
 }
 
 TEST_CASE("the next lease removes what killed backends have left, and nothing that is held") {
