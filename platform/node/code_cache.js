@@ -28,7 +28,6 @@ class CodeCache {
   #blob;
   #missed = new Set(); // scripts that were compiled here
   #used = 0;
-  #rejected = 0;
 
   /** `fd` is of compiled code; undefined without. */
   constructor(target, fd) {
@@ -51,7 +50,7 @@ class CodeCache {
 
   /** What there is to tell the backend. */
   get summary() {
-    return { used: this.#used, rejected: this.#rejected, loaded: [...this.#missed] };
+    return { used: this.#used, loaded: [...this.#missed] };
   }
 
   #nameOf(filename) {
@@ -73,10 +72,7 @@ class CodeCache {
       return undefined;
     }
     const compiled = compile(source, filename, { cachedData: found.code });
-    if (compiled.cachedDataRejected) {
-      this.#rejected += 1;
-      return undefined;
-    }
+    if (compiled.cachedDataRejected) return undefined;
     this.#used += 1;
     return compiled;
   }
