@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bulkhead/actors/pending_reply.hpp>
+#include <bulkhead/actors/task.hpp>
 #include <bulkhead/messages/deadline.hpp>
 
 #include <caf/error.hpp>
@@ -81,6 +82,16 @@ template <class T, class Self, class Destination, class... Arguments>
                 "give its type a constructor");
   return detail::ask_awaiter<T, Self, Destination, std::decay_t<Arguments>...>{
       self, destination, until, std::forward<Arguments>(arguments)...};
+}
+
+/// Asks for something that there may be none of: null then, and where the other actor is gone.
+template <class Pointer, class Self, class Destination, class... Arguments>
+task<Pointer> ask_or_null(Self* self, Destination destination, Arguments... arguments) {
+  deadline const never;
+  auto const answer = co_await ask<Pointer>(self, destination, never, std::move(arguments)...);
+  if (!answer)
+    co_return nullptr;
+  co_return *answer;
 }
 
 } // namespace bulkhead

@@ -42,28 +42,6 @@ result<described_start> look_up(host_policy const& host, start_surroundings cons
   return described_start{std::move(*start), std::move(profile)};
 }
 
-/// A process that waits for such a start; null where there is none.
-task<spare_process_ptr> take_spare(supervisor_ptr self, launch_profile_ptr profile) {
-  auto const& around = *self->state.around;
-  deadline const never;
-  auto const taken = co_await ask<spare_process_ptr>(self, around.pool, never, take_atom::value,
-                                                     around.policy.id, profile);
-  if (!taken)
-    co_return nullptr; // the pool has ended
-  co_return *taken;
-}
-
-/// The extension's scripts, compiled; null where they are not.
-task<compiled_code_ptr> take_code(supervisor_ptr self, launch_profile_ptr profile) {
-  auto const& around = *self->state.around;
-  deadline const never;
-  auto const taken = co_await ask<compiled_code_ptr>(self, around.code, never, take_atom::value,
-                                                     around.policy.id, profile);
-  if (!taken)
-    co_return nullptr; // the cache has ended
-  co_return *taken;
-}
-
 audit_record record_of_start(std::string const& host, host_start const& start) {
   audit_record made;
   made.time = std::chrono::system_clock::now();
@@ -167,12 +145,14 @@ task<std::optional<launch_failure>> launch(supervisor_ptr self,
     co_return launch_failure{described.error(), false};
   ++state.generation;
   if (has_code_cache) {
-    auto taking = take_code(self, described->profile);
+    auto taking = ask_or_null<compiled_code_ptr>(self, state.around->code, take_atom::value,
+                                                 state.around->policy.id, described->profile);
     described->start.code = co_await std::move(taking);
   }
   spare_process_ptr spare;
   if (has_pool) {
-    auto taking = take_spare(self, described->profile);
+    auto taking = ask_or_null<spare_process_ptr>(self, state.around->pool, take_atom::value,
+                                                 state.around->policy.id, described->profile);
     spare = co_await std::move(taking);
   }
   if (spare) {

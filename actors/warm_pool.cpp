@@ -109,16 +109,6 @@ void fail(pool_ptr self, std::string const& host, error const& why, bool may_pas
   tell_lost(self, host, wait, std::string{"it could not be made: "} + why.what());
 }
 
-/// The scripts of such a launch, compiled; null where they are not.
-task<compiled_code_ptr> find_code(pool_ptr self, launch_profile_ptr launch) {
-  deadline const never;
-  auto const found = co_await ask<compiled_code_ptr>(self, self->state.around->code, never,
-                                                     find_atom::value, launch);
-  if (!found)
-    co_return nullptr; // the cache has ended
-  co_return *found;
-}
-
 /// One spare for the host, from looking up its launch until it is ready or has failed.
 task<void> make_spare(pool_ptr self, std::string host) {
   auto& state = self->state;
@@ -135,7 +125,8 @@ task<void> make_spare(pool_ptr self, std::string host) {
   if (!is_wanted)
     co_return;
   if (policy.start.code_cache) {
-    auto finding = find_code(self, described->profile);
+    auto finding = ask_or_null<compiled_code_ptr>(self, state.around->code, find_atom::value,
+                                                  described->profile);
     described->start.code = co_await std::move(finding);
   }
   if (state.is_stopping)
