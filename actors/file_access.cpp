@@ -30,6 +30,22 @@ std::string real_name(std::filesystem::path there) {
   return path_below(there.native(), missing.native());
 }
 
+result<kept_root> open_policy_folder(std::string_view root) {
+  std::string name{root};
+  auto folder = platform::folder::open(name);
+  if (!folder && (folder.error().code() == errc::file_not_a_directory ||
+                  folder.error().code() == errc::file_not_found)) {
+    // The rule is about one file, or about what is still to be made.
+    name = std::filesystem::path{name}.parent_path().string();
+    folder = platform::folder::open(name);
+  }
+  if (!folder)
+    return folder.error();
+  root_names names{std::move(name), folder->real_path()};
+  return kept_root{std::string{root}, std::move(names),
+                   std::make_shared<platform::folder const>(std::move(*folder))};
+}
+
 } // namespace
 
 std::string path_below(std::string_view folder, std::string_view below) {
@@ -59,37 +75,34 @@ bool carries_a_root(host_access const& access, std::string_view real) {
          std::ranges::any_of(access.workspace, is_carried);
 }
 
-result<rooted> open_root(std::string_view root, std::string_view canonical) {
-  std::string name{root};
-  auto folder = platform::folder::open(name);
-  if (!folder && (folder.error().code() == errc::file_not_a_directory ||
-                  folder.error().code() == errc::file_not_found)) {
-    // The rule is about one file, or about what is still to be made.
-    name = std::filesystem::path{name}.parent_path().string();
-    folder = platform::folder::open(name);
+result<rooted> open_root(std::string_view root, std::string_view canonical, kept_root* kept) {
+  kept_root opened;
+  auto& in = kept ? *kept : opened;
+  if (!in.folder || in.name != root) {
+    auto found = open_policy_folder(root);
+    if (!found)
+      return found.error();
+    in = std::move(*found);
   }
-  if (!folder)
-    return folder.error();
-  auto below = canonical.substr(name.size());
+  auto below = canonical.substr(in.root.as_named.size());
   while (below.starts_with('/'))
     below.remove_prefix(1);
-  root_names names{std::move(name), folder->real_path()};
-  return rooted{std::move(names), std::move(*folder), std::string{below}};
+  return rooted{in.root, in.folder, std::string{below}};
 }
 
-result<rooted> open_root(host_access const& access, std::string_view canonical) {
+result<rooted> open_root(host_access const& access, std::string_view canonical, kept_root* kept) {
   auto const root = access.root_of(canonical);
   if (root.empty())
     return error{errc::path_denied};
-  return open_root(root, canonical);
+  return open_root(root, canonical, kept);
 }
 
 result<found_object> find_object(host_access const& access, path_action action,
-                                 std::string_view canonical) {
-  auto in = open_root(access, canonical);
+                                 std::string_view canonical, kept_root* kept) {
+  auto in = open_root(access, canonical, kept);
   if (!in)
     return in.error();
-  auto found = in->folder.locate(in->below);
+  auto found = in->folder->locate(in->below);
   if (!found)
     return found.error();
   if (!is_allowed(access, action, in->root, found->relative))
@@ -101,7 +114,7 @@ result<found_target> find_target(host_access const& access, std::string_view can
   auto in = open_root(access, canonical);
   if (!in)
     return in.error();
-  auto where = in->folder.locate_parent(in->below);
+  auto where = in->folder->locate_parent(in->below);
   if (!where)
     return where.error();
   if (!is_allowed(access, path_action::write, in->root, where->relative()))

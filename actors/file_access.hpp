@@ -4,6 +4,7 @@
 #include <bulkhead/messages/error.hpp>
 #include <bulkhead/platform/beneath.hpp>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -35,8 +36,17 @@ bool carries_a_root(host_access const& access, std::string_view real);
 /// A folder of the policy's, opened, and the path below it that is asked for.
 struct rooted {
   root_names root;
-  platform::folder folder;
+  std::shared_ptr<platform::folder const> folder;
   std::string below;
+};
+
+/// The folder of the policy's that was opened last, for requests that are served together: opening
+/// it costs as much as finding a file in it. It is forgotten when one of them changed something,
+/// since that may have been the way to it.
+struct kept_root {
+  std::string name; ///< by the policy
+  root_names root;
+  std::shared_ptr<platform::folder const> folder; ///< null where none is kept
 };
 
 /// An existing object.
@@ -53,16 +63,18 @@ struct found_target {
 
 /// Opens the folder that `root` names, in which `canonical` lies. Fails as platform::folder::open
 /// does. Blocks; any thread.
-result<rooted> open_root(std::string_view root, std::string_view canonical);
+result<rooted> open_root(std::string_view root, std::string_view canonical,
+                         kept_root* kept = nullptr);
 
 /// The same with the outermost folder that a rule opens; path_denied where there is none.
-result<rooted> open_root(host_access const& access, std::string_view canonical);
+result<rooted> open_root(host_access const& access, std::string_view canonical,
+                         kept_root* kept = nullptr);
 
 /// Finds what a canonical path names beneath its root, and asks the rules about where it really is:
 /// path_denied where they don't allow it. Fails as platform::folder::locate does. Blocks; any
 /// thread.
 result<found_object> find_object(host_access const& access, path_action action,
-                                 std::string_view canonical);
+                                 std::string_view canonical, kept_root* kept = nullptr);
 
 /// The same for a name that is to be written, which need not exist.
 result<found_target> find_target(host_access const& access, std::string_view canonical);

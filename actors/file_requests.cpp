@@ -51,7 +51,7 @@ platform::entry_check allowed_below(host_access const& access, path_action actio
 // ---- the requests -----------------------------------------------------------------------------
 
 result<file_answer> stat(file_request const& asked) {
-  auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
+  auto const object = find_object(*asked.access, path_action::read, asked.paths[0], asked.kept);
   if (!object)
     return object.error();
   auto const status = platform::status_of(object->found);
@@ -62,7 +62,7 @@ result<file_answer> stat(file_request const& asked) {
 }
 
 result<file_answer> read_directory(file_request const& asked) {
-  auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
+  auto const object = find_object(*asked.access, path_action::read, asked.paths[0], asked.kept);
   if (!object)
     return object.error();
   auto const listed = platform::read_directory(object->found, most_entries);
@@ -80,7 +80,7 @@ result<file_answer> read_file(file_request const& asked) {
   auto const how = encoding_of(asked, given);
   if (!how)
     return how.error();
-  auto const object = find_object(*asked.access, path_action::read, asked.paths[0]);
+  auto const object = find_object(*asked.access, path_action::read, asked.paths[0], asked.kept);
   if (!object)
     return object.error();
   auto content = platform::read_file(object->found, asked.access->limits.frame);
@@ -110,7 +110,7 @@ result<file_answer> write_file(file_request const& asked) {
   auto const room = asked.ledger->room(asked.access->limits.storage);
   if (!room)
     return room.error();
-  auto const old = target->in.folder.locate(target->where.relative());
+  auto const old = target->in.folder->locate(target->where.relative());
   auto const before = old ? platform::size_of(*old) : result<std::uint64_t>{0u};
   if (!before)
     return before.error();
@@ -132,10 +132,10 @@ result<file_answer> create_directory(file_request const& asked) {
     return boost::json::object{}; // the policy's own folder is there
   for (std::size_t end = 0; end != std::string::npos;) {
     end = in->below.find('/', end + 1);
-    auto const where = in->folder.locate_parent(in->below.substr(0, end));
+    auto const where = in->folder->locate_parent(in->below.substr(0, end));
     if (!where)
       return where.error();
-    if (auto const there = in->folder.locate(where->relative())) {
+    if (auto const there = in->folder->locate(where->relative())) {
       auto const status = platform::status_of(*there);
       if (status && status->type == file_type::directory)
         continue;
@@ -183,7 +183,7 @@ result<file_answer> rename(file_request const& asked) {
   if (!from || !to)
     return from ? to.error() : from.error();
   // A link is renamed as it is: put where a rule leads, it would choose where that is.
-  if (carries_a_root(access, path_below(to->in.folder.real_path(), to->where.relative())))
+  if (carries_a_root(access, path_below(to->in.folder->real_path(), to->where.relative())))
     return error{errc::path_denied};
   auto const leaves = allowed_below(access, path_action::write, from->in, from->where.relative());
   auto const arrives = allowed_below(access, path_action::write, to->in, to->where.relative());
@@ -192,7 +192,7 @@ result<file_answer> rename(file_request const& asked) {
   auto const renamed = changing_storage(asked, was_storage || is_storage, [&]() -> result<void> {
     // Into the storage nothing is renamed that would not be allowed to be written there.
     if (is_storage && !was_storage) {
-      auto const moved = from->in.folder.locate(from->where.relative());
+      auto const moved = from->in.folder->locate(from->where.relative());
       auto const size = moved ? platform::size_of(*moved) : result<std::uint64_t>{moved.error()};
       auto const room = asked.ledger->room(access.limits.storage);
       if (!size || !room)

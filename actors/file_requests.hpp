@@ -30,6 +30,7 @@ struct file_request {
   host_access_ptr access;
   std::shared_ptr<storage_ledger> ledger;
   std::stop_token stop;
+  kept_root* kept = nullptr; ///< of the thread that serves it; null for none
 };
 
 /// What a request is answered with: the reply's payload and, where that says so, bytes beside it.

@@ -1,6 +1,7 @@
 #include <bulkhead/actors/file_service.hpp>
 
 #include <bulkhead/actors/host_link.hpp>
+#include <bulkhead/config/served_requests.hpp>
 #include <bulkhead/platform/output_lines.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
@@ -47,12 +48,18 @@ result<file_answer> serve(served_call& one) {
 
 void serve_some(served_calls& calls) {
   auto const begin = std::chrono::steady_clock::now();
+  kept_root kept;
   for (auto& each : calls) {
+    auto const* const known = find_served_request(each.asked.type);
+    if (!known || known->changes)
+      kept = {};
+    each.asked.kept = &kept;
     try {
       each.answer = serve(each);
     } catch (std::exception const& failed) { // no memory for what it is to hold
       each.answer = error{errc::file_unavailable, failed.what()};
     }
+    each.asked.kept = nullptr;
     if (std::chrono::steady_clock::now() - begin > longest_together)
       break;
   }

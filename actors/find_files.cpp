@@ -75,7 +75,7 @@ public:
     auto const in = open(top);
     if (!in)
       return in.error();
-    auto const start = in->folder.locate(in->below);
+    auto const start = in->folder->locate(in->below);
     if (!start)
       return start.error();
     // Where a link led to is no workspace, so that it is listed as far as it may be read.

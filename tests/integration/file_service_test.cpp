@@ -243,6 +243,23 @@ write = ["only.txt"])")),
   CHECK(fs(run, "readFile", (files.path() / "other.txt").string(), "utf8").code == "path_denied");
 }
 
+TEST_CASE("requests that are served together see what those before them have changed") {
+  temporary_directory files;
+  std::filesystem::create_directories(files.path() / "ws/inner");
+  std::filesystem::create_directory_symlink(files.path() / "ws/inner", files.path() / "way");
+  harness run{policy_text(files_host("workspace = [\"ws\"]\n"
+                                     "read = [\"ws\", \"way\"]\nwrite = [\"ws\"]\n")),
+              files.path()};
+  REQUIRE(run.start());
+  auto const way = (files.path() / "way").string();
+  auto const ended = tell(run, "files", "fsTogether",
+                          {array{"stat", way}, array{"stat", way}, array{"delete", "inner"},
+                           array{"createDirectory", "inner"}, array{"stat", way}});
+  REQUIRE(ended.code.empty());
+  for (auto const& each : ended.value.as_array())
+    CHECK(each.as_object().contains("value"));
+}
+
 TEST_CASE("file operations are counted, and anew after a start") {
   workspace here{"[hosts.files.limits]\nfs_operations = 3\n"};
   auto& run = here.run;

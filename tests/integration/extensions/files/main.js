@@ -39,6 +39,12 @@ exports.activate = context => {
   const watches = new Map();
   const commands = {
     fs: ([method, ...args]) => attempt(() => context.fs[method](...args.map(argument))),
+    /** Several calls of context.fs at once. */
+    fsTogether: async calls => ({
+      value: await Promise.all(
+        calls.map(([method, ...args]) => attempt(() => context.fs[method](...args))),
+      ),
+    }),
     findFiles: args => attempt(() => context.workspace.findFiles(...args)),
     folders: () => context.folders,
 
