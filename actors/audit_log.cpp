@@ -13,6 +13,11 @@ using log_ptr = audit_log_actor::stateful_pointer<audit_log_state>;
 /// Records that wait for the disk at the most, some tens of megabytes; more are lost, and counted.
 constexpr std::size_t most_waiting = 100'000;
 
+/// Groups that nobody waits for go to the disk so far apart: under a flood of records the disk has
+/// other things to do than to make sure of each, and what a loss of power may cost stays within the
+/// time of a few flushes.
+constexpr std::chrono::milliseconds between_groups{5};
+
 /// Passes a batch on; where its records could not be written, without what they are about.
 void release(log_ptr self, waiting_batch held, bool written) {
   for (std::size_t i = 0; !written && i < held.batch->size(); ++i)
@@ -30,6 +35,13 @@ audit_record record_of_loss(std::uint64_t lost) {
   made.code = errc::audit_unavailable;
   made.count = lost;
   return made;
+}
+
+/// Until it is time for the next group, or somebody waits for it.
+task<void> wait_between_groups(log_ptr self) {
+  auto const wait = [self](completer<void> wake) { self->state.wake.emplace(std::move(wake)); };
+  co_await external<void>(self, wait, deadline{between_groups});
+  self->state.wake.reset();
 }
 
 /// Until nothing waits any more.
@@ -58,6 +70,10 @@ task<void> write_groups(log_ptr self) {
     }
     for (auto& each : held)
       release(self, std::move(each), written);
+    if (state.held.empty()) {
+      auto pause = wait_between_groups(self);
+      co_await std::move(pause);
+    }
   }
   state.under_way.reset();
   state.busy = false;
@@ -109,6 +125,8 @@ audit_log_actor::behavior_type audit_log(log_ptr self, audit_surroundings around
         if (records.size() > most_waiting - std::min(most_waiting, self->state.waiting.size()))
           return release(self, {std::move(batch), connection}, false);
         self->state.held.push_back({std::move(batch), connection});
+        if (auto wake = std::exchange(self->state.wake, std::nullopt))
+          (*wake)();
         add(self, records);
       },
   };

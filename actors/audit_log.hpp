@@ -67,14 +67,16 @@ struct audit_log_state {
   audit_records waiting;
   std::shared_ptr<audit_group> under_way;
   std::vector<waiting_batch> held;
-  std::uint64_t lost = 0; ///< records that could not be written
+  std::optional<completer<void>> wake; ///< of the pause between two groups
+  std::uint64_t lost = 0;              ///< records that could not be written
   bool busy = false;
 };
 
-/// Writes what it gets in groups: all that came while the group before was on its way to the disk.
-/// A loss of power loses at most what was not answered yet; a record whose request was held back is
-/// never lost. What can't be written is counted, said loudly in the backend's log, and recorded as
-/// soon as writing works again.
+/// Writes what it gets in groups: all that came while the group before was on its way to the disk,
+/// and in the few milliseconds after that for which nobody waits. A loss of power loses at most
+/// what was not answered yet; a record whose request was held back is never lost. What can't be
+/// written is counted, said loudly in the backend's log, and recorded as soon as writing works
+/// again.
 audit_log_actor::behavior_type audit_log(audit_log_actor::stateful_pointer<audit_log_state> self,
                                          audit_surroundings around);
 

@@ -1,12 +1,16 @@
 #include "service_hosts.hpp"
 
+#include <bulkhead/harness/virtual_clock.hpp>
 #include <bulkhead/platform/audit_verify.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 using namespace bulkhead;
 using namespace bulkhead::testing;
+using namespace std::chrono_literals;
 using boost::asio::use_future;
 using boost::json::object;
 using test_hosts::files_host;
@@ -249,6 +253,41 @@ TEST_CASE("a log that can't be written is loud where it is not required, and sto
   CHECK(fs(run, "writeFile", "file", "changed").code.empty());
   CHECK(content_of(files.path() / "ws/file") == "changed");
   CHECK(run.wait_for_log("the audit log can't be written"));
+}
+
+TEST_CASE("records that nobody waits for are written together, a moment later") {
+  virtual_clock clock;
+  temporary_directory files;
+  files.write("ws/file", "content");
+  harness run{policy_text(files_host(workspace_rules) + "[audit]\nfile = \"audit.jsonl\"\n"),
+              files.path()};
+  REQUIRE(run.start()); // recorded at once
+  REQUIRE(fs(run, "createDirectory", "one").code.empty());
+  REQUIRE(fs(run, "createDirectory", "two").code.empty());
+  auto const log = files.path() / "audit.jsonl";
+  auto const holds_both = [&] {
+    auto const written = content_of(log);
+    return written.find("/one") != written.npos && written.find("/two") != written.npos;
+  };
+  run.settle();
+  CHECK(!holds_both());
+  auto const late = std::chrono::steady_clock::now() + 30s;
+  clock.advance(5ms);
+  while (!holds_both() && std::chrono::steady_clock::now() < late)
+    std::this_thread::yield();
+  CHECK(holds_both());
+}
+
+TEST_CASE("who waits for a record does not wait for the next group as well") {
+  virtual_clock clock;
+  temporary_directory files;
+  files.write("ws/file", "content");
+  harness run{policy_text(files_host(workspace_rules) +
+                          "[audit]\nfile = \"audit.jsonl\"\nrequired = true\n"),
+              files.path()};
+  REQUIRE(run.start());
+  for (auto const* const name : {"one", "two"})
+    CHECK(fs(run, "createDirectory", name).code.empty());
 }
 
 TEST_CASE("what was answered is in the log when the runtime has ended at once") {
