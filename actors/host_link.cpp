@@ -21,11 +21,6 @@ constexpr std::int64_t protocol_version = 1;
 /// How many violations that may be an honest mistake (a reply too many) are forgiven.
 constexpr std::uint32_t lesser_violation_budget = 10;
 
-/// What a host's open requests may hold before further ones are refused: more than a frame of the
-/// greatest size, and several times what the Node host leaves unsent, so that only who is served
-/// much more slowly than it asks comes near it.
-constexpr std::size_t inbound_high_water = std::size_t{64} << 20;
-
 bool is_lesser(errc what) noexcept {
   return what == errc::unknown_reply || what == errc::id_in_use;
 }
@@ -35,37 +30,6 @@ bool has_use_for_attachment(wire::message_kind kind, wire::envelope const& frame
     return false;
   auto const* const served = find_served_request(frame.type);
   return served && served->takes_attachment;
-}
-
-/// What a request holds, but for its envelope.
-std::size_t held_by(std::string_view payload, shared_bytes const* attachment) noexcept {
-  return payload.size() + (attachment ? attachment->size() : 0);
-}
-
-std::size_t held_by(inbound_call const& call) noexcept {
-  return held_by(call.payload_text(), call.attachment());
-}
-
-/// Answers a request that was not admitted.
-void refuse_call(inbound_call& call, inbound_batch const& batch, std::size_t i) {
-  auto const say = [&](errc code) { call.fail(code, describe(code).sentence); };
-  switch (batch.decision(i)) {
-  case verdict::rate_limited:
-    return call.fail(errc::rate_limited, describe(errc::rate_limited).sentence,
-                     {{"retry_after_ms", std::to_string(batch.retry_after_ms(i))}});
-  case verdict::path_denied:
-    return say(errc::path_denied);
-  case verdict::path_invalid:
-    return call.fail(errc::invalid_payload, "a path is missing, or is no path");
-  case verdict::audit_unavailable:
-    return say(errc::audit_unavailable);
-  default:
-    break;
-  }
-  if (std::string const missing{batch.missing(i)}; !missing.empty())
-    return call.fail(errc::permission_denied, "the extension lacks the permission " + missing,
-                     {{"permission", '"' + missing + '"'}});
-  call.fail(errc::permission_denied, "no permission is defined for requests of this type");
 }
 
 /// Instead of a reply that is longer than a frame may be.
@@ -91,6 +55,7 @@ error remote_error(wire::envelope const& frame) {
 host_link::host_link(surroundings around)
     : around_{std::move(around)}
     , calls_{around_.policy.limits.in_flight}
+    , asked_{around_.policy.limits.in_flight}
     , timer_{around_.on.context()} {}
 
 host_link::~host_link() {
@@ -124,7 +89,18 @@ std::optional<std::uint64_t> host_link::send(call_request call,
   if (calls_.is_full() || unsent + calls_.waiting_bytes() >= defaults::outbound_high_water)
     return refuse(errc::overloaded);
 
-  return add(std::move(call), std::move(handler), is_up, now);
+  auto const text = call.asked.text();
+  auto waiting = is_up ? std::nullopt : std::optional{std::string{text}};
+  auto const id = calls_.add({.type = std::move(call.type),
+                              .handler = std::move(handler),
+                              .on_progress = std::move(call.on_progress),
+                              .waiting = std::move(waiting),
+                              .traceparent = std::move(call.traceparent)},
+                             call.by, now);
+  if (is_up)
+    transmit(id, *calls_.find(id), text);
+  arm_timer();
+  return id;
 }
 
 void host_link::send_control(std::string type, payload asked, deadline by,
@@ -132,20 +108,11 @@ void host_link::send_control(std::string type, payload asked, deadline by,
   if (phase_ < phase::ready) // it is about this process and no later one
     return fail_later(std::move(handler),
                       error{errc::connection_lost}.with_host(host()).with_message_type(type));
-  add({std::move(type), std::move(asked), by, {}}, std::move(handler), true, clock::now());
-}
-
-std::uint64_t host_link::add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up,
-                             clock::time_point now) {
-  auto const text = call.asked.text();
-  auto waiting = is_up ? std::nullopt : std::optional{std::string{text}};
-  auto const id = calls_.add({std::move(call.type), std::move(handler), std::move(call.on_progress),
-                              std::move(waiting), std::move(call.traceparent)},
-                             call.by, now);
-  if (is_up)
-    transmit(id, *calls_.find(id), text);
+  auto const id =
+      calls_.add({.type = std::move(type), .handler = std::move(handler), .is_control = true}, by,
+                 clock::now());
+  transmit(id, *calls_.find(id), asked.text());
   arm_timer();
-  return id;
 }
 
 std::vector<host_link::open_call> host_link::oldest_calls(std::size_t most) const {
@@ -303,7 +270,7 @@ void host_link::open() {
 void host_link::detach(reason why, std::string const& detail) {
   phase_ = phase::detached;
   close_streams();
-  end_inbound();
+  asked_.abandon_all();
   calls_.forget_late_replies();
   auto const lost = describe_loss(errc::connection_lost, why, detail);
   for (auto& call : calls_.take_if([](auto const& c) { return !c.waiting; }))
@@ -322,17 +289,6 @@ void host_link::close_streams() {
   for (auto* const stream : {&requests_, &incoming_})
     if (auto const closed = std::exchange(*stream, nullptr))
       closed->close();
-}
-
-void host_link::end_inbound() {
-  batch_.reset();
-  admitted_.clear();
-  next_admitted_ = 0;
-  inbound_admission_ = 0;
-  inbound_bytes_ = 0;
-  cancelled_early_.clear();
-  for (auto& [id, call] : std::exchange(inbound_, {}))
-    call->abandon();
 }
 
 template <class Write>
@@ -432,41 +388,26 @@ void host_link::on_reply(wire::message_kind kind, std::string_view base_type,
 
 void host_link::on_request(wire::envelope const& frame, std::optional<shared_bytes> attachment) {
   around_.record.counters.received.fetch_add(1, std::memory_order_relaxed);
-  if (inbound_.size() + inbound_admission_ + notices_->open >= around_.policy.limits.in_flight ||
-      inbound_bytes_ + notices_->bytes >= inbound_high_water) {
-    if (!frame.id.empty())
-      answer([&](wire::frame_writer writer) {
-        return writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
-                                  to_string(errc::overloaded));
-      });
-    return;
-  }
-  if (!batch_)
-    batch_ = inbound_batch_ptr{new inbound_batch{host(), generation_}, false};
-  inbound_bytes_ += held_by(frame.payload, attachment ? &*attachment : nullptr);
-  batch_->add(frame.raw_id, frame.id, frame.raw_type, frame.type, frame.payload, frame.traceparent,
-              std::move(attachment));
-  ++inbound_admission_;
+  if (!asked_.is_full())
+    return asked_.add(host(), generation_, frame, std::move(attachment));
+  if (!frame.id.empty())
+    answer([&](wire::frame_writer writer) {
+      return writer.error_reply(frame.raw_id, frame.raw_type, describe(errc::overloaded).sentence,
+                                to_string(errc::overloaded));
+    });
 }
 
 void host_link::on_notification(wire::envelope const& frame) {
   auto const told = payload{std::string{frame.payload}};
   auto const* const members = told.value().if_object();
   auto const* const id = members ? members->if_contains("id") : nullptr;
-  if (!id || !id->is_string())
-    return;
-  if (auto const found = inbound_.find(std::string_view{id->get_string()});
-      found != inbound_.end()) {
-    auto const call = found->second; // the handler may answer at once
-    call->cancel();
-  } else if (cancelled_early_.size() < inbound_admission_) {
-    cancelled_early_.emplace(id->get_string());
-  }
+  if (id && id->is_string())
+    asked_.cancel(std::string_view{id->get_string()});
 }
 
 void host_link::on_read_end(wire_stream&) {
-  if (batch_)
-    ask_admission_(std::exchange(batch_, nullptr));
+  if (auto batch = asked_.take_read())
+    ask_admission_(std::move(batch));
 }
 
 void host_link::on_breach(wire_stream&, errc what) {
@@ -479,7 +420,7 @@ void host_link::on_end(wire_stream&) {
 }
 
 void host_link::on_sent(wire_stream&) {
-  if ((behind_.empty() && admitted_.empty()) || is_behind())
+  if ((behind_.empty() && !asked_.has_admitted()) || is_behind())
     return;
   tell_caught_up();
   serve_admitted();
@@ -513,62 +454,33 @@ void host_link::violated(errc what) {
 void host_link::admitted(inbound_batch_ptr batch) {
   if (phase_ == phase::detached || batch->generation() != generation_)
     return; // the process that asked is gone
-  admitted_.push_back(std::move(batch));
-  if (admitted_.size() == 1)
+  auto const is_busy = asked_.has_admitted();
+  asked_.admitted(std::move(batch));
+  if (!is_busy)
     serve_admitted();
 }
 
 /// Nothing more is answered while the host leaves too much unread: what it asks for may be long.
 void host_link::serve_admitted() {
-  while (phase_ != phase::detached && !admitted_.empty() && !is_behind()) {
-    auto const batch = admitted_.front();
-    auto const i = next_admitted_++;
-    --inbound_admission_;
-    if (next_admitted_ == batch->size()) {
-      admitted_.pop_front();
-      next_admitted_ = 0;
-    }
-    serve(batch, i);
-  }
-  if (inbound_admission_ == 0)
-    cancelled_early_.clear();
+  while (phase_ != phase::detached && asked_.has_admitted() && !is_behind())
+    serve(asked_.next(weak_from_this()));
 }
 
-void host_link::serve(inbound_batch_ptr const& batch, std::size_t i) {
-  auto const is_notification = batch->id(i).empty();
-  std::shared_ptr<void> counted;
-  if (is_notification) {
-    auto const bytes = held_by(batch->payload(i), batch->attachment(i));
-    inbound_bytes_ -= bytes;
-    notices_->bytes += bytes;
-    ++notices_->open;
-    counted = {nullptr, [all = notices_, bytes](void*) {
-                 all->bytes -= bytes;
-                 --all->open;
-               }};
-  }
-  auto const call = std::make_shared<inbound_call>(
-      batch, i, is_notification ? std::weak_ptr<host_link>{} : weak_from_this(),
-      std::move(counted));
-  if (!is_notification && !inbound_.emplace(call->id(), call).second)
+void host_link::serve(std::shared_ptr<inbound_call> const& call) {
+  if (!asked_.open(call))
     return violated(errc::id_in_use);
-  if (batch->decision(i) == verdict::admitted) {
+  if (call->decision() == verdict::admitted) {
     around_.router.route(call, around_.record);
-    if (!is_notification && cancelled_early_.erase(std::string{call->id()}) != 0)
+    if (asked_.take_early_cancel(*call))
       call->cancel();
     return;
   }
   around_.record.counters.denied.fetch_add(1, std::memory_order_relaxed);
-  refuse_call(*call, *batch, i);
-}
-
-void host_link::forget(inbound_call const& call) noexcept {
-  if (inbound_.erase(call.id()) != 0)
-    inbound_bytes_ -= held_by(call);
+  call->refuse();
 }
 
 void host_link::reply(inbound_call const& call, std::string_view text) {
-  forget(call);
+  asked_.forget(call);
   if (is_sensitive(call.type()) && phase_ != phase::detached)
     incoming()->outbound().expect_secrets();
   answer([&](wire::frame_writer writer) {
@@ -577,7 +489,7 @@ void host_link::reply(inbound_call const& call, std::string_view text) {
 }
 
 void host_link::reply(inbound_call const& call, std::string_view text, shared_bytes attachment) {
-  forget(call);
+  asked_.forget(call);
   answer([&](wire::frame_writer writer) {
     return writer.reply(call.raw_id(), call.raw_type(), text, std::move(attachment)) ||
            refuse_long_reply(writer, call);
@@ -586,7 +498,7 @@ void host_link::reply(inbound_call const& call, std::string_view text, shared_by
 
 void host_link::reply_error(inbound_call const& call, std::string_view code, std::string_view text,
                             std::initializer_list<wire::error_member> more) {
-  forget(call);
+  asked_.forget(call);
   answer([&](wire::frame_writer writer) {
     return writer.error_reply(call.raw_id(), call.raw_type(), text, code, more);
   });

@@ -2,7 +2,7 @@
 
 #include <bulkhead/actors/external.hpp>
 #include <bulkhead/actors/host_record.hpp>
-#include <bulkhead/actors/inbound_call.hpp>
+#include <bulkhead/actors/inbound_calls.hpp>
 #include <bulkhead/actors/loop_timer.hpp>
 #include <bulkhead/actors/outbound_calls.hpp>
 #include <bulkhead/actors/request_router.hpp>
@@ -11,16 +11,13 @@
 #include <bulkhead/messages/actor_interfaces.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 namespace bulkhead {
@@ -146,8 +143,6 @@ private:
   /// Counts a violation; past its budget the streams are closed and the supervisor is told.
   void violated(errc what);
 
-  std::uint64_t add(call_request&& call, std::unique_ptr<call_handler> handler, bool is_up,
-                    outbound_calls::clock::time_point now);
   void transmit(std::uint64_t id, outbound_calls::call const& call, std::string_view payload);
   void tell_cancelled(std::uint64_t id);
   /// Calls a function of the backend's. What it throws surfaces from io_context::run(), as with
@@ -163,9 +158,7 @@ private:
   void tell_idle();
   void tell_caught_up();
   void serve_admitted();
-  void serve(inbound_batch_ptr const& batch, std::size_t i);
-  void forget(inbound_call const& call) noexcept;
-  void end_inbound();
+  void serve(std::shared_ptr<inbound_call> const& call);
   void close_streams();
   void arm_timer();
   wire_stream* incoming() const noexcept { return incoming_ ? incoming_.get() : requests_.get(); }
@@ -177,6 +170,7 @@ private:
   std::optional<completer<void>> idle_;
   std::vector<completer<void>> behind_; // who waits until the host has caught up
   outbound_calls calls_;
+  inbound_calls asked_;
   loop_timer timer_;
   std::optional<outbound_calls::clock::time_point> armed_for_;
 
@@ -188,22 +182,6 @@ private:
   std::map<errc, std::uint32_t> violations_; // of the present process, by their code
   std::shared_ptr<wire_stream> requests_;
   std::shared_ptr<wire_stream> incoming_;
-  inbound_batch_ptr batch_; // requests of the read that is under way
-  // Keys point into the batches that the calls hold.
-  boost::unordered_flat_map<std::string_view, std::shared_ptr<inbound_call>> inbound_;
-  std::size_t inbound_admission_ = 0; // requests that are being decided on, or wait for their turn
-  std::size_t inbound_bytes_ = 0;     // what these and the open ones hold
-  struct notices {
-    std::size_t open = 0;
-    std::size_t bytes = 0;
-  };
-  std::shared_ptr<notices> const notices_ =
-      std::make_shared<notices>(); // notifications that a handler still has
-  // Decided on; they wait while the host leaves answers unread.
-  std::deque<inbound_batch_ptr> admitted_;
-  std::size_t next_admitted_ = 0; // in the first of them
-  std::unordered_set<std::string>
-      cancelled_early_; // of these, the ones that the host took back; by id
 };
 
 } // namespace bulkhead

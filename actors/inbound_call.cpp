@@ -4,6 +4,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <string>
 #include <utility>
 
 namespace bulkhead {
@@ -50,6 +51,27 @@ void inbound_call::fail(std::string_view code, std::string_view text,
                         std::initializer_list<wire::error_member> more) {
   if (auto const link = std::exchange(link_, {}).lock())
     link->reply_error(*this, code, text, more);
+}
+
+void inbound_call::refuse() {
+  auto const say = [&](errc code) { fail(code, describe(code).sentence); };
+  switch (decision()) {
+  case verdict::rate_limited:
+    return fail(errc::rate_limited, describe(errc::rate_limited).sentence,
+                {{"retry_after_ms", std::to_string(batch_->retry_after_ms(index_))}});
+  case verdict::path_denied:
+    return say(errc::path_denied);
+  case verdict::path_invalid:
+    return fail(errc::invalid_payload, "a path is missing, or is no path");
+  case verdict::audit_unavailable:
+    return say(errc::audit_unavailable);
+  default:
+    break;
+  }
+  if (std::string const missing{batch_->missing(index_)}; !missing.empty())
+    return fail(errc::permission_denied, "the extension lacks the permission " + missing,
+                {{"permission", '"' + missing + '"'}});
+  fail(errc::permission_denied, "no permission is defined for requests of this type");
 }
 
 void inbound_call::progress(json const& value) {

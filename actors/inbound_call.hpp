@@ -43,6 +43,7 @@ public:
   std::string_view path(std::size_t which) const noexcept { return batch_->path(index_, which); }
   std::shared_ptr<host_access const> const& access() const noexcept { return batch_->access(); }
   std::uint64_t generation() const noexcept { return batch_->generation(); }
+  verdict decision() const noexcept { return batch_->decision(index_); }
   /// For what comes to the host after the answer; empty once it was answered.
   std::weak_ptr<host_link> const& link() const noexcept { return link_; }
 
@@ -55,6 +56,8 @@ public:
   void fail(errc code, std::string_view text, std::initializer_list<wire::error_member> more = {});
   void fail(std::string_view code, std::string_view text,
             std::initializer_list<wire::error_member> more = {});
+  /// Answers what was decided, where that is not to admit it.
+  void refuse();
   void progress(json const& value);
 
   /// Nobody waits for the answer any more: the host cancelled it, or is gone.

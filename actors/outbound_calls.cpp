@@ -5,11 +5,13 @@ namespace bulkhead {
 std::uint64_t outbound_calls::add(call added, deadline by, clock::time_point now) {
   auto const bytes = added.waiting ? added.waiting->size() : 0;
   auto const waits = added.waiting.has_value();
+  auto const is_control = added.is_control;
   added.since = now;
   auto const id = table_.insert(std::move(added), by, now).value();
   if (waits)
     waiting_.push_back(id);
   waiting_bytes_ += bytes;
+  controls_ += is_control ? 1 : 0;
   return id;
 }
 

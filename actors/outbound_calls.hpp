@@ -25,11 +25,12 @@ public:
   struct call {
     std::string type;
     std::unique_ptr<call_handler> handler;
-    progress_handler on_progress;
+    progress_handler on_progress{};
     /// The payload while the request waits for its host; nothing once it is on its way.
-    std::optional<std::string> waiting;
+    std::optional<std::string> waiting{};
     std::string traceparent{}; ///< W3C Trace Context; empty without one
     clock::time_point since{}; ///< when it was made
+    bool is_control = false;   ///< one of Bulkhead's own, which no cap of the caller's counts
   };
 
   /// Control requests that always find room beside the caller's own.
@@ -39,7 +40,8 @@ public:
       : cap_{std::min(cap, wire::request_table<call>::max_size - control_reserve)} {}
 
   std::size_t size() const noexcept { return table_.size(); }
-  bool is_full() const noexcept { return table_.size() >= cap_; }
+  /// With the caller's own: control requests take none of its room.
+  bool is_full() const noexcept { return table_.size() - controls_ >= cap_; }
   /// Bytes of payloads that wait for their host.
   std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
 
@@ -84,9 +86,13 @@ public:
   void forget_late_replies() noexcept;
 
 private:
+  void sent(call const& now) noexcept {
+    if (now.waiting)
+      waiting_bytes_ -= now.waiting->size();
+  }
   void leave(call const& gone) noexcept {
-    if (gone.waiting)
-      waiting_bytes_ -= gone.waiting->size();
+    sent(gone);
+    controls_ -= gone.is_control ? 1 : 0;
   }
 
   wire::request_table<call> table_;
@@ -94,6 +100,7 @@ private:
   std::unordered_set<std::uint64_t> late_;
   std::deque<std::uint64_t> late_order_;
   std::size_t waiting_bytes_ = 0;
+  std::size_t controls_ = 0; // of those in the table
   std::size_t cap_;
 };
 
@@ -117,7 +124,7 @@ void outbound_calls::send_waiting(Visit visit) {
     auto* const c = table_.find(id);
     if (!c)
       continue;
-    leave(*c);
+    sent(*c);
     visit(id, *c, *std::exchange(c->waiting, std::nullopt));
   }
 }

@@ -67,6 +67,22 @@ TEST_CASE("a host that hangs for half a minute takes no half minute to test") {
   CHECK(hung->why == reason::hung);
 }
 
+TEST_CASE("a ping that is not answered yet takes none of the backend's room") {
+  virtual_clock clock;
+  auto host = serving_host();
+  host.limits.in_flight = 1;
+  host.health = {.ping_interval = 1s, .unresponsive_after = 3s, .kill_after = 30s};
+  harness run{only(std::move(host))};
+  REQUIRE(run.start());
+  auto const pid = run.host().status().pid;
+  REQUIRE(::kill(pid, SIGSTOP) == 0);
+  clock.advance(1s); // it is asked
+  run.settle();
+  auto reply = run.host().async_request("echo", json(1), 1h, boost::asio::use_future);
+  REQUIRE(::kill(pid, SIGCONT) == 0);
+  CHECK(outcome(std::move(reply)));
+}
+
 TEST_CASE("there is one virtual clock at a time, and time goes on after it") {
   {
     virtual_clock clock;

@@ -11,6 +11,9 @@ outbound_calls::clock::time_point const noon{12h};
 outbound_calls::call sent() {
   return {"echo", nullptr, {}, {}};
 }
+outbound_calls::call control() {
+  return {.type = "ping", .handler = nullptr, .is_control = true};
+}
 outbound_calls::call waiting(std::string payload) {
   return {"echo", nullptr, {}, std::move(payload)};
 }
@@ -40,7 +43,20 @@ TEST_CASE("a control request finds room beside as many calls as any policy allow
   while (!calls.is_full())
     calls.add(sent(), {}, noon);
   for (std::size_t i = 0; i < outbound_calls::control_reserve; ++i)
-    calls.add(sent(), {}, noon);
+    calls.add(control(), {}, noon);
+  CHECK(calls.is_full());
+}
+
+TEST_CASE("control requests take none of the room for calls") {
+  outbound_calls calls{2};
+  auto const first = calls.add(control(), {}, noon);
+  auto const second = calls.add(control(), {}, noon);
+  CHECK(!calls.is_full());
+  calls.add(sent(), {}, noon);
+  calls.take(first);
+  CHECK(!calls.is_full());
+  calls.add(sent(), {}, noon);
+  calls.take(second);
   CHECK(calls.is_full());
 }
 

@@ -140,7 +140,7 @@ log_level = "error"
 extension = "extension"
 permissions = ["fileSystem.read", "project.metadata"]
 filesystem.read = ["extension/data"]
-limits.in_flight = 8192
+limits.in_flight = 4096
 rate_limit = { requests_per_second = 10_000_000, burst = 10_000_000 }
 sandbox.require = "none"
 )";
