@@ -68,6 +68,17 @@ struct reader {
   std::size_t reads = 0;
 };
 
+/// As if it came in reads of all sizes.
+template <class Reader, class Below>
+void feed_in_reads(Reader& split, std::string_view stream, Below below) {
+  while (!stream.empty()) {
+    static constexpr std::size_t reads[] = {1, 3, 5, 100, 4096, 20'000, 200'000};
+    auto const n = std::min(stream.size(), 1 + below(reads[below(std::size(reads))]));
+    REQUIRE(split.feed(stream.substr(0, n)) == std::nullopt);
+    stream.remove_prefix(n);
+  }
+}
+
 } // namespace
 
 TEST_CASE("any split of the bytes gives the same frames") {
@@ -85,12 +96,7 @@ TEST_CASE("any split of the bytes gives the same frames") {
       stream += frame(body);
     }
     reader split{max_frame_size, std::size_t{1} << (1 + below(16))};
-    for (std::string_view left = stream; !left.empty();) {
-      static constexpr std::size_t reads[] = {1, 3, 5, 100, 4096, 20'000, 200'000};
-      auto const n = std::min(left.size(), 1 + below(reads[below(std::size(reads))]));
-      REQUIRE(split.feed(left.substr(0, n)) == std::nullopt);
-      left.remove_prefix(n);
-    }
+    feed_in_reads(split, stream, below);
     REQUIRE(split.frames == bodies);
     REQUIRE_FALSE(split.decoder.mid_frame());
     REQUIRE(split.decoder.held_bytes() == 0);
@@ -288,12 +294,7 @@ TEST_CASE("any split of the bytes gives the same attachments") {
       }
     }
     attachment_reader split{max_frame_size, std::size_t{1} << (1 + below(16))};
-    for (std::string_view left = stream; !left.empty();) {
-      static constexpr std::size_t reads[] = {1, 3, 5, 100, 4096, 20'000, 200'000};
-      auto const n = std::min(left.size(), 1 + below(reads[below(std::size(reads))]));
-      REQUIRE(split.feed(left.substr(0, n)) == std::nullopt);
-      left.remove_prefix(n);
-    }
+    feed_in_reads(split, stream, below);
     REQUIRE(split.frames == bodies);
     for (std::size_t i = 0; i < beside.size(); ++i)
       REQUIRE(split.beside(i) == beside[i]);

@@ -3,6 +3,8 @@
 //
 //   taskset -c 0 build/release/bin/bench_admission [--json | --at-least PER_SECOND]
 
+#include "admission_rules.hpp"
+
 #include <bulkhead/actors/rate_limiter.hpp>
 #include <bulkhead/config/access_rules.hpp>
 #include <bulkhead/config/load.hpp>
@@ -22,16 +24,6 @@
 namespace {
 
 using namespace bulkhead;
-
-constexpr std::string_view rules_text = R"(
-[hosts.bench]
-extension = "extension"
-permissions = ["fileSystem.read"]
-sandbox.require = "none"
-filesystem.read = ["docs", "src", "README.md"]
-filesystem.deny = ["**/.git/**", "**/*.pem", "src/private"]
-rate_limit = { requests_per_second = 10_000_000, burst = 10_000_000 }
-)";
 
 /// One in ten is denied, as in use.
 constexpr std::array<std::string_view, 10> payloads = {
@@ -88,7 +80,8 @@ void print_json(std::vector<figure> const& figures) {
 } // namespace
 
 int main(int argc, char** argv) {
-  auto const rules = access_rules::compile(parse_policy(rules_text, "/w"), "/run/bench").value();
+  auto const rules =
+      access_rules::compile(parse_policy(admission_rules, "/w"), "/run/bench").value();
   auto const host = rules->find("bench");
   host_rate_limits limits{host->rate_limit};
   std::size_t next = 0;

@@ -2,6 +2,8 @@
 //
 //   taskset -c 0 build/release/bin/bench_micro [--benchmark_filter=REGEX] [--benchmark_format=json]
 
+#include "admission_rules.hpp"
+
 #include <bulkhead/actors/coroutine.hpp>
 #include <bulkhead/actors/loop.hpp>
 #include <bulkhead/actors/rate_limiter.hpp>
@@ -77,18 +79,8 @@ BENCHMARK(open_and_end_a_request)->Arg(0)->Arg(1024);
 
 // ---- admission --------------------------------------------------------------------------------
 
-constexpr std::string_view rules_text = R"(
-[hosts.bench]
-extension = "extension"
-permissions = ["fileSystem.read"]
-sandbox.require = "none"
-filesystem.read = ["docs", "src", "README.md"]
-filesystem.deny = ["**/.git/**", "**/*.pem", "src/private"]
-rate_limit = { requests_per_second = 10_000_000, burst = 10_000_000 }
-)";
-
 void take_of_the_rate_limit(benchmark::State& state) {
-  auto const rules = parse_policy(rules_text, "/w");
+  auto const rules = parse_policy(admission_rules, "/w");
   host_rate_limits limits{rules.hosts.front().rate_limit};
   auto now = rate_limit::clock::now();
   for (auto _ : state)
@@ -97,7 +89,8 @@ void take_of_the_rate_limit(benchmark::State& state) {
 BENCHMARK(take_of_the_rate_limit);
 
 void decide_on_a_path(benchmark::State& state) {
-  auto const rules = access_rules::compile(parse_policy(rules_text, "/w"), "/run/bench").value();
+  auto const rules =
+      access_rules::compile(parse_policy(admission_rules, "/w"), "/run/bench").value();
   auto const host = rules->find("bench");
   for (auto _ : state)
     benchmark::DoNotOptimize(host->decide(path_action::read, "/w/docs/guide/one.md"));
@@ -105,7 +98,8 @@ void decide_on_a_path(benchmark::State& state) {
 BENCHMARK(decide_on_a_path);
 
 void decide_on_a_request(benchmark::State& state) {
-  auto const rules = access_rules::compile(parse_policy(rules_text, "/w"), "/run/bench").value();
+  auto const rules =
+      access_rules::compile(parse_policy(admission_rules, "/w"), "/run/bench").value();
   auto const host = rules->find("bench");
   access_decision decision;
   for (auto _ : state) {
