@@ -13,6 +13,7 @@ const {
 } = require('./primordials.js');
 const { encode, Encoded } = require('./encode.js');
 const { RequestError, isAbortError, stackOf, toPayload } = require('./errors.js');
+const { OpenTable } = require('./open_table.js');
 
 // A type has at most 128 bytes, and so has its reply's, which is nine longer.
 const MAX_TYPE = 128 - '-response'.length;
@@ -45,7 +46,7 @@ class Call {
   #controller = null;
   #cancelled = false;
   answered = false;
-  running = false; // it did not end at once
+  key = 0; // among those that did not end at once
 
   /** `idText` is the id as it stands in JSON. */
   constructor(channel, id, idText, type, traceparent) {
@@ -85,11 +86,10 @@ class Channel {
   #outgoing; // carries our requests and the backend's replies
   #handlers = new Map();
   #notices = new Map(); // type to the function that takes the backend's notifications
-  #running = new Map(); // id to Call, of the backend's requests that did not end at once
-  #open = new Map(); //    id to {resolve, reject, …}, of our own requests
+  #running = new OpenTable(); // the Calls of the backend's requests that did not end at once
+  #open = new OpenTable(); //    {resolve, reject, …} of our own requests; an id is the key as text
   #maxOpen = MAX_OPEN;
   #takesAttachments = false;
-  #lastId = 0;
   #requestHeads = new Map(); // type to the text between a request's id and its payload
   #replyHeads = new Map(); //   type to the texts between a reply's id and its payload
   #last = NO_TYPE; //           the last type that came, and the text around it
@@ -210,7 +210,7 @@ class Channel {
   }
 
   #notice(type, payload) {
-    if (type === 'cancel') this.#running.get(payload?.id)?.cancel();
+    if (type === 'cancel') this.#running.search(call => call.id === payload?.id)?.cancel();
     else this.#notices.get(type)?.(payload);
   }
 
@@ -223,8 +223,7 @@ class Channel {
     } catch (error) {
       return this.#fail(call, error);
     }
-    call.running = true;
-    this.#running.set(call.id, call);
+    this.#running.add(call);
     result.then(
       value => this.#reply(call, value),
       error => this.#fail(call, error),
@@ -232,13 +231,13 @@ class Channel {
   }
 
   #settle(id, type, payload, attachment) {
-    const request = this.#open.get(id);
+    const request = this.#open.at(Number(id));
     if (request === undefined) return; // ended before its reply came
     if (type === request.type + '-response') {
       if (attachment !== undefined) payload.content = attachment;
-      this.#end(id, request).resolve(payload);
+      this.#end(request).resolve(payload);
     } else if (type === request.type + '-error') {
-      this.#end(id, request).reject(RequestError.fromPayload(payload));
+      this.#end(request).reject(RequestError.fromPayload(payload));
     }
   }
 
@@ -268,7 +267,7 @@ class Channel {
 
   #finish(call) {
     call.answered = true;
-    if (call.running) this.#running.delete(call.id);
+    if (call.key !== 0) this.#running.remove(call);
   }
 
   #respond(call, suffix, body) {
@@ -308,26 +307,34 @@ class Channel {
       }
       const head = this.#requestHead(type, traceparent);
       const body = encode(payload, 'invalid_payload');
-      const id = String(++this.#lastId);
-      if (!this.#outgoing.send(`{"id":"${id}${head}`, body, attachment)) {
+      const request = {
+        key: 0,
+        type,
+        resolve,
+        reject,
+        timer: undefined,
+        signal,
+        onAbort: undefined,
+      };
+      this.#open.add(request);
+      if (!this.#outgoing.send(`{"id":"${request.key}${head}`, body, attachment)) {
+        this.#open.remove(request);
         throw new RequestError('the payload is longer than a frame may be', 'payload_too_large');
       }
-      const request = { type, resolve, reject, timer: undefined, signal, onAbort: undefined };
-      this.#open.set(id, request);
       if (timeoutMs !== undefined) {
         const late = () => new RequestError(`no answer within ${timeoutMs} ms`, 'request_timeout');
-        const end = () => this.#end(id, request).reject(late());
+        const end = () => this.#end(request).reject(late());
         request.timer = setTimeout(end, Math.min(timeoutMs, MAX_TIMER_MS));
       }
       if (signal) {
-        request.onAbort = () => this.#end(id, request).reject(cancelled(signal));
+        request.onAbort = () => this.#end(request).reject(cancelled(signal));
         signal.addEventListener('abort', request.onAbort, { once: true });
       }
     });
   }
 
-  #end(id, request) {
-    this.#open.delete(id);
+  #end(request) {
+    this.#open.remove(request);
     if (request.timer !== undefined) clearTimeout(request.timer);
     request.signal?.removeEventListener('abort', request.onAbort);
     return request;
