@@ -1,7 +1,7 @@
 #include <bulkhead/platform/process.hpp>
 
 #include <bulkhead/platform/errno_text.hpp>
-#include <bulkhead/platform/fault_point.hpp>
+#include <bulkhead/platform/process_birth.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,11 +9,9 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
-#include <spawn.h>
 #include <string_view>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,64 +28,6 @@ constexpr int last_inherited = 255;
 error refused(std::string sentence, std::string remedy = {}) {
   return error{errc::spawn_failed, std::move(sentence), std::move(remedy)};
 }
-
-/// The list of things to do in the child, or the first failure to note one.
-class file_actions {
-public:
-  file_actions() noexcept { keep(::posix_spawn_file_actions_init(&list_)); }
-  file_actions(file_actions&&) = delete;
-  ~file_actions() { ::posix_spawn_file_actions_destroy(&list_); }
-
-  void open_null(int number) noexcept {
-    keep(::posix_spawn_file_actions_addopen(&list_, number, "/dev/null", O_RDONLY, 0));
-  }
-  void duplicate(int from, int to) noexcept {
-    keep(::posix_spawn_file_actions_adddup2(&list_, from, to));
-  }
-  void close(int number) noexcept { keep(::posix_spawn_file_actions_addclose(&list_, number)); }
-  void close_from(int lowest) noexcept {
-    keep(::posix_spawn_file_actions_addclosefrom_np(&list_, lowest));
-  }
-  void change_directory(char const* path) noexcept {
-    keep(::posix_spawn_file_actions_addchdir_np(&list_, path));
-  }
-
-  int failed() const noexcept { return failed_; }
-  posix_spawn_file_actions_t const* get() const noexcept { return &list_; }
-
-private:
-  void keep(int failed) noexcept {
-    if (failed_ == 0)
-      failed_ = failed;
-  }
-
-  posix_spawn_file_actions_t list_;
-  int failed_ = 0;
-};
-
-/// Own session, default signals, none blocked.
-class fresh_start {
-public:
-  fresh_start() noexcept {
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::posix_spawnattr_setsigmask(&attributes_, &signals);
-    // Not sigfillset(), which leaves out glibc's own signals 32 and 33; the child would then ignore
-    // them.
-    std::memset(&signals, 0xFF, sizeof signals);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  fresh_start(fresh_start&&) = delete;
-  ~fresh_start() { ::posix_spawnattr_destroy(&attributes_); }
-
-  posix_spawnattr_t const* get() const noexcept { return &attributes_; }
-
-private:
-  posix_spawnattr_t attributes_;
-};
 
 /// A null-terminated array of C strings as exec takes it.
 class exec_strings {
@@ -154,22 +94,6 @@ bool is_our_child(int pidfd) noexcept {
   return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &seen, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/// The descriptor of a process that was just created. The number is safe to use here: nobody has
-/// reaped it yet, unless the embedding program ignores SIGCHLD and it has already ended; then there
-/// is nothing to hold.
-result<unique_fd> open_process(pid_t pid) {
-  auto process =
-      above_standard_streams(unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))});
-  if (process)
-    return is_our_child(process.get()) ? std::move(process) : unique_fd{};
-  auto const failed = errno;
-  if (failed == ESRCH)
-    return unique_fd{};
-  ::kill(-pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
-  return refused("can't watch the new process: " + errno_text(failed));
-}
-
 /// The first error number, or 0. The number is that of a child which nobody has reaped.
 int set_limits(pid_t pid, std::vector<resource_limit> const& limits) noexcept {
   for (auto const& wanted : limits) {
@@ -186,8 +110,7 @@ int set_limits(pid_t pid, std::vector<resource_limit> const& limits) noexcept {
   return 0;
 }
 
-/// posix_spawn reports one error number for all that happens in the child: this finds out what it
-/// was about.
+/// Finds out what the error number of a birth was about.
 error diagnose(process_spec const& spec, std::string const& directory, int failed) {
   if (failed == EAGAIN || failed == ENOMEM)
     return refused("no process for " + spec.program.string() + ": " + errno_text(failed),
@@ -237,24 +160,17 @@ result<child_process> spawn(process_spec const& spec) {
   auto const end = wanted.back().first + 1;
   auto const directory = spec.working_directory.empty() ? "/"s : spec.working_directory.native();
 
-  file_actions actions;
-  actions.open_null(STDIN_FILENO);
+  unique_fd const null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  wanted.emplace(wanted.begin(), STDIN_FILENO, null.get());
   std::vector<unique_fd> sources;
-  auto next = STDOUT_FILENO;
+  std::vector<placed_descriptor> placed;
   for (auto const& [number, ours] : wanted) {
     auto& source = sources.emplace_back(duplicate(ours, end));
     if (!source)
       return refused("can't hand descriptor " + std::to_string(number) + " to " +
                      spec.program.string() + ": " + errno_text(errno));
-    for (; next < number; ++next)
-      actions.close(next);
-    actions.duplicate(source.get(), number);
-    next = number + 1;
+    placed.push_back({number, source.get()});
   }
-  actions.close_from(end);
-  actions.change_directory(directory.c_str());
-  if (actions.failed() != 0)
-    return refused("can't prepare " + spec.program.string() + ": " + errno_text(actions.failed()));
 
   std::vector<std::string> arguments{spec.program.native()};
   arguments.insert(arguments.end(), spec.arguments.begin(), spec.arguments.end());
@@ -263,29 +179,32 @@ result<child_process> spawn(process_spec const& spec) {
     variables.push_back(name + '=' + value);
   exec_strings const argv{std::move(arguments)};
   exec_strings const envp{std::move(variables)};
-  fresh_start const attributes;
   // By way of this process, as the child has closed its own copy by then.
   auto const file = spec.executable < 0 ? spec.program.native()
                                         : "/proc/" + std::to_string(::getpid()) + "/fd/" +
                                               std::to_string(spec.executable);
-  pid_t pid = 0;
-  auto const failed = is_refused(fault_point::spawn)
-                          ? errno
-                          : ::posix_spawn(&pid, file.c_str(), actions.get(), attributes.get(),
-                                          argv.get(), envp.get());
-  if (failed != 0)
-    return diagnose(spec, directory, failed);
+  birth_plan plan;
+  plan.descriptors = placed;
+  plan.path = file.c_str();
+  plan.arguments = argv.get();
+  plan.environment = envp.get();
+  plan.directory = directory.c_str();
+  plan.group = spec.group;
+  auto born = give_birth(plan);
+  if (born.failed_at != birth_step::none)
+    return diagnose(spec, directory, born.failed);
   // What the child has is closed here: its ends of the pipes, so that their end is seen, and with
   // them there is room for one more.
   sources.clear();
   output->write.reset();
   errors->write.reset();
-  auto process = open_process(pid);
-  if (!process)
-    return std::move(process).error();
-  auto const limited = *process ? set_limits(pid, spec.limits) : 0;
+  auto const pid = born.child.pid;
+  auto process = std::move(born.child.descriptor);
+  if (!is_our_child(process.get()))
+    process.reset(); // it has ended already, and nobody asks for it: SIGCHLD is ignored
+  auto const limited = process ? set_limits(pid, spec.limits) : 0;
   child_process created{
-      {pid, std::move(*process), std::move(output->read), std::move(errors->read)}};
+      {pid, std::move(process), std::move(output->read), std::move(errors->read)}};
   if (limited != 0) // and ends here
     return refused("can't limit what " + spec.program.string() + " uses: " + errno_text(limited));
   return created;

@@ -33,6 +33,9 @@ struct process_spec {
   /// Beside the backend's own. They are set from outside as soon as the program runs, which is
   /// within its first steps: against mistakes, not against malice.
   std::vector<resource_limit> limits{};
+  /// The folder of a control group of version 2, in which it is born; -1: none. Only where
+  /// has_birth_in_group().
+  int group = -1;
 
   friend bool operator==(process_spec const&, process_spec const&) = default;
 };

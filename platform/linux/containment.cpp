@@ -14,6 +14,7 @@
 #include <bulkhead/platform/linux/seccomp_filter.hpp>
 #include <bulkhead/platform/linux/uid_lease.hpp>
 #include <bulkhead/platform/pidfd.hpp>
+#include <bulkhead/platform/process_birth.hpp>
 #include <bulkhead/platform/verified_file.hpp>
 
 #include <algorithm>
@@ -428,6 +429,9 @@ private:
     if (what.program && !what.program->script)
       spec.executable = what.program->executable.fd();
     spec.limits = limits_of(what.asked.bounds);
+    if (what.group && has_birth_in_group())
+      spec.group = what.group->directory_fd();
+    auto const is_born_in_group = spec.group >= 0;
     auto created = spawn(spec);
     if (!created)
       return created.error();
@@ -446,7 +450,8 @@ private:
     auto output = created->take_output();
     auto errors = created->take_errors();
     auto whole = std::make_unique<grouped_process>(
-        std::move(*created), duplicate(host->descriptor().get(), STDERR_FILENO + 1), what.group);
+        std::move(*created), duplicate(host->descriptor().get(), STDERR_FILENO + 1), what.group,
+        is_born_in_group);
     return started{child_process{std::move(whole), std::move(output), std::move(errors)},
                    std::move(host)};
   }

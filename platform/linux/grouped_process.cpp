@@ -14,7 +14,7 @@
 namespace bulkhead::platform {
 
 grouped_process::grouped_process(child_process process, unique_fd descriptor,
-                                 std::shared_ptr<cgroup const> group)
+                                 std::shared_ptr<cgroup const> group, bool is_member)
     : process_{std::move(process)}
     , descriptor_{std::move(descriptor)}
     , group_{std::move(group)}
@@ -28,7 +28,8 @@ grouped_process::grouped_process(child_process process, unique_fd descriptor,
   watched.events = EPOLLPRI;
   if (events_)
     ::epoll_ctl(news_.get(), EPOLL_CTL_ADD, events_.get(), &watched);
-  join();
+  if (!is_member)
+    join();
 }
 
 std::optional<exit_status> grouped_process::collect() noexcept {

@@ -14,8 +14,10 @@ namespace bulkhead::platform {
 class grouped_process final : public process_source {
 public:
   /// Takes over a process that has just been created, with a pidfd of it, and puts it into the
-  /// group. What it has started before that, in its first microseconds, is outside of the group.
-  grouped_process(child_process process, unique_fd descriptor, std::shared_ptr<cgroup const> group);
+  /// group if it was not born there. That takes some 10 ms, and what it has started before is
+  /// outside of the group.
+  grouped_process(child_process process, unique_fd descriptor, std::shared_ptr<cgroup const> group,
+                  bool is_member);
 
   pid_t pid() const noexcept override { return process_.pid(); }
   int descriptor() const noexcept override { return news_.get(); }
