@@ -269,6 +269,12 @@ birth_outcome give_birth(birth_plan const& plan) {
   if (created < 0)
     return {{}, birth_step::creation, static_cast<int>(-created)};
   newborn child{static_cast<pid_t>(created), above_standard_streams(unique_fd{pidfd})};
+  if (!child.descriptor) { // one of the standard streams' numbers, and no other is free
+    auto const failed = errno;
+    ::kill(-child.pid, SIGKILL);
+    ::waitpid(child.pid, nullptr, 0);
+    return {{}, birth_step::creation, failed};
+  }
   if (order.failed_at != birth_step::none) {
     siginfo_t seen;
     wait_by_descriptor(child.descriptor.get(), WEXITED, seen);

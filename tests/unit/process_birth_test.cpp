@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,4 +104,24 @@ TEST_CASE("before Linux 5.9, which has close_range, a process has no other descr
     return forget_system_call(SYS_close_range) ? output_of("/bin/ls", "/proc/self/fd") : "";
   });
   CHECK(listed == "0\n1\n2\n3\n"); // 3 is the folder
+}
+
+TEST_CASE("a process that there is no descriptor left for does not live") {
+  auto const ended = text_of_child([] {
+    rlimit const few{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    while (::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+    }
+    ::close(STDIN_FILENO); // the only number that is free
+    char const* const arguments[] = {"/bin/sleep", "600", nullptr};
+    char const* const environment[] = {nullptr};
+    birth_plan plan;
+    plan.path = arguments[0];
+    plan.arguments = arguments;
+    plan.environment = environment;
+    auto const born = give_birth(plan);
+    auto const is_alone = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
+    return std::to_string(born.failed) + (is_alone ? ", alone" : ", with a child");
+  });
+  CHECK(ended == std::to_string(EMFILE) + ", alone");
 }
