@@ -3,6 +3,8 @@
 // Framing, transports, and the requests that an extension sends.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { Backend, extensionOf, frame, test } = require('./backend.js');
 
 const MIB = 1 << 20;
@@ -114,6 +116,28 @@ test('a request of the extension gets its reply, or an error with all its member
   });
   const expected = { name: 'RequestError', message: 'not yours', ...denial };
   assert.deepEqual(await backend.command('bad'), expected);
+});
+
+test('many requests leave in pieces: the backend has the first while the extension goes on', async t => {
+  const source = `const { existsSync } = require('node:fs');
+  exports.activate = ({ commands, request }) => {
+    commands.register('burst', async ([sign]) => {
+      await null; // not while the command is being read
+      const asked = Array.from({ length: 65 }, (_, i) => request('double', { i }));
+      const until = Date.now() + 10_000;
+      while (!existsSync(sign) && Date.now() < until);
+      return { seen: existsSync(sign), answers: await Promise.all(asked) };
+    });
+  };`;
+  const extension = extensionOf(t, source);
+  const sign = path.join(path.dirname(extension), 'sign');
+  const backend = await Backend.start(t, extension);
+  backend.on('double', ({ i }) => {
+    fs.writeFileSync(sign, '');
+    return 2 * i;
+  });
+  const expected = Array.from({ length: 65 }, (_, i) => 2 * i);
+  assert.deepEqual(await backend.command('burst', sign), { seen: true, answers: expected });
 });
 
 test('an error of the backend has no stack, and costs the extension none of its own', async t => {
