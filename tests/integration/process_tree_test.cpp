@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bulkhead/platform/linux/cgroup_tree.hpp>
+#include <bulkhead/platform/process_birth.hpp>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 using boost::asio::use_future;
 using test_hosts::only;
 using test_hosts::raw_host;
+using test_hosts::serving_host;
 
 namespace {
 
@@ -36,6 +38,15 @@ std::vector<sandbox_tier> tiers() {
   if (platform::cgroup_tree::create("tree-" + std::to_string(::getpid())))
     held.push_back(sandbox_tier::none);
   return held;
+}
+
+/// Whether a process can be created inside of a control group here.
+bool has_birth_in_group() {
+  auto tree = platform::cgroup_tree::create("tree-" + std::to_string(::getpid()));
+  if (!tree || !platform::has_birth_in_group())
+    return false;
+  auto const group = tree->create_group("probe", {});
+  return group && group->directory_fd() >= 0;
 }
 
 /// What lives of a host that left daemons behind, with its pipes and its connection, once `ended`
@@ -82,6 +93,23 @@ TEST_CASE("nothing of a host is left once it has ended, daemons that hold on to 
     CHECK(left_of(tier, {"frame:nonsense", "pause"}, crash).empty());
     CHECK(left_of(tier, {"stop"}, crash).empty());
   }
+}
+
+TEST_CASE("what a host without a sandbox does first, it does in its control group") {
+  if (!has_birth_in_group()) {
+    WARN("no control groups of version 2 for this user on this machine");
+    return;
+  }
+  auto host = serving_host();
+  // Only then the program that serves.
+  std::vector<std::string> const first{"/bin/sh", "-c", "cat /proc/self/cgroup; exec \"$@\"", "sh"};
+  host.command.insert(host.command.begin(), first.begin(), first.end());
+  host.sandbox.require = sandbox_tier::none;
+  harness run{only(std::move(host))};
+  REQUIRE(run.start());
+  auto const told = run.wait_for_log("stdout: 0::");
+  REQUIRE(told);
+  CHECK(contains(*told, "/host-raw-"));
 }
 
 TEST_CASE("however often and whenever a host is stopped, each stop ends in Stopped, and it once") {
