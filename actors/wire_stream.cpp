@@ -65,7 +65,7 @@ void wire_stream::read_turn() {
   auto more = true;
   for (int i = 0; i < reads_per_turn && more; ++i)
     more = read_once();
-  // Whoever was woken by these frames answers now, so that all answers leave in one write.
+  // Whoever was woken by these frames answers now, so that their answers leave together.
   loop_.run_ready();
   in_turn_ = false;
   flush();

@@ -20,8 +20,9 @@
 namespace bulkhead {
 
 /// One socket that carries native frames, in both directions: what was read in one turn of the loop
-/// is handed over frame by frame, and what was written during the turn leaves in one write. Loop
-/// thread; hold it by shared_ptr and close() it to let it go.
+/// is handed over frame by frame, and what was written during the turn leaves in one write, or in
+/// pieces where it answers many frames. Loop thread; hold it by shared_ptr and close() it to let it
+/// go.
 ///
 /// This is the seam for other wire formats: host_link speaks to it in envelopes and byte buffers
 /// only.

@@ -67,7 +67,8 @@ struct envelope {
 /// Checks a frame's body in one pass without building anything and tells where its parts are. It
 /// accepts exactly what the protocol allows, reports the first thing that is wrong (a repeated key
 /// at the end of its object), needs O(n log n) time whatever the frame holds, and allocates nothing
-/// once it has seen a few frames. For one thread at a time; one scanner can serve many connections.
+/// once it has seen a few frames, unless an object has more than 1024 keys or keys have more than
+/// 16 KiB of escaped text. For one thread at a time; one scanner can serve many connections.
 ///
 /// Beyond RFC 8259 it refuses: ill-formed UTF-8 and lone surrogates (json_encoding), nesting past
 /// max_depth (json_depth), a key twice in one object after decoding (json_duplicate_key), and as

@@ -5,7 +5,6 @@
 #include <bulkhead/actors/request_router.hpp>
 #include <bulkhead/config/load.hpp>
 #include <bulkhead/harness/catch2.hpp>
-#include <bulkhead/messages/frame_writer.hpp>
 #include <bulkhead/platform/unix_socket.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -31,6 +30,32 @@ audit_log_actor::behavior_type forgetful(audit_log_actor::pointer) {
              ipc_connection_actor const&) {}};
 }
 
+/// Stands before a limiter: counts what comes to be decided on, and ends with it.
+rate_limiter_actor::behavior_type before_limiter(rate_limiter_actor::pointer self,
+                                                 rate_limiter_actor const& limiter,
+                                                 std::size_t* messages) {
+  self->link_to(limiter);
+  return {[](rules_atom, access_rules_ptr const&) {}, [](revoke_atom, std::string const&) {},
+          [=](admit_atom, inbound_batch_ptr& batch, ipc_connection_actor const& connection) {
+            ++*messages;
+            self->send(limiter, admit_atom::value, std::move(batch), connection);
+          }};
+}
+
+/// The same for a guard.
+permission_guard_actor::behavior_type before_guard(permission_guard_actor::pointer self,
+                                                   permission_guard_actor const& guard,
+                                                   std::size_t* messages) {
+  self->link_to(guard);
+  return {[](rules_atom, access_rules_ptr const&) {},
+          [](grant_atom, std::string const&, std::uint64_t) {},
+          [](revoke_atom, std::string const&) {},
+          [=](admit_atom, inbound_batch_ptr& batch, ipc_connection_actor const& connection) {
+            ++*messages;
+            self->send(guard, admit_atom::value, std::move(batch), connection);
+          }};
+}
+
 /// A connection with its limiter and guard, and the host's end of its socket. Its host may ask for
 /// "work", which nobody handles: what is admitted is answered with unsupported_request.
 struct admission {
@@ -38,7 +63,8 @@ struct admission {
     link = std::make_shared<host_link>(
         host_link::surroundings{on, rules.hosts.front(), record, router, scratch});
     link->set_supervisor([](host_signal const&) {});
-    connection = on.system().spawn(ipc_connection, link, limiter, guard);
+    connection = on.system().spawn(ipc_connection, link,
+                                   on.system().spawn(before_limiter, limiter, &to_limiter), guard);
     caf::anon_send(guard, grant_atom::value, std::string{"x"}, ~std::uint64_t{0});
     link->attach(1, {std::move(sockets.ours), {}});
     tell("1", "extension-host-ready", R"({"ready":true})");
@@ -51,16 +77,18 @@ struct admission {
     on.stop(); // the actors use what is declared behind it
   }
 
-  void tell(std::string_view id, std::string_view type, std::string_view payload) const {
-    wire::outbound_buffer out;
+  static std::string frame_of(std::string_view id, std::string_view type,
+                              std::string_view payload) {
     auto const body = R"({"id":")" + std::string{id} + R"(","type":")" + std::string{type} +
                       R"(","payload":)" + std::string{payload} + "}";
-    std::array const prefix{'\0', '\0', '\0', static_cast<char>(body.size())};
-    out.append({prefix.data(), prefix.size()});
-    out.append(body);
-    auto const bytes = out.view();
+    return std::string{{'\0', '\0', '\0', static_cast<char>(body.size())}} + body;
+  }
+  void write(std::string_view bytes) const {
     auto const sent = platform::write_some(sockets.theirs.get(), std::span{&bytes, 1});
-    REQUIRE(sent.bytes == out.size());
+    REQUIRE(sent.bytes == bytes.size());
+  }
+  void tell(std::string_view id, std::string_view type, std::string_view payload) const {
+    write(frame_of(id, type, payload));
   }
 
   /// The answer to one request for "work".
@@ -100,6 +128,9 @@ struct admission {
     });
   }
 
+  // Messages with what is to be decided on.
+  std::size_t to_limiter = 0;
+  std::size_t to_guard = 0;
   policy rules = parse_policy("[hosts.x]\ncommand = [\"x\"]\nruntime = \"command\"\n"
                               "permissions = [\"ui.dialogs\"]\nsandbox.require = \"none\"\n"
                               "[requests]\nwork = \"ui.dialogs\"",
@@ -114,7 +145,8 @@ struct admission {
   audit_log_actor audit = on.system().spawn(forgetful);
   permission_guard_actor guard =
       on.system().spawn(permission_guard, access, guard_auditing{audit, {}, false});
-  rate_limiter_actor limiter = on.system().spawn(rate_limiter, guard, access);
+  rate_limiter_actor limiter =
+      on.system().spawn(rate_limiter, on.system().spawn(before_guard, guard, &to_guard), access);
   std::shared_ptr<host_link> link;
   ipc_connection_actor connection;
   std::string heard;
@@ -125,6 +157,17 @@ struct admission {
 TEST_CASE("a request that limiter and guard let pass reaches who handles it") {
   admission x;
   CHECK(x.ask().find("unsupported_request") != std::string::npos);
+}
+
+TEST_CASE("limiter and guard get one message for all requests of one read") {
+  admission x;
+  std::string stream;
+  for (int id = 1; id <= 64; ++id)
+    stream += admission::frame_of(std::to_string(id), "work", "{}");
+  x.write(stream);
+  CHECK(x.run_until([&] { return x.heard.find(R"("id":"64")") != std::string::npos; }));
+  CHECK(x.to_limiter == 1);
+  CHECK(x.to_guard == 1);
 }
 
 TEST_CASE("without the guard everything is denied") {

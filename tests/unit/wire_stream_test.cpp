@@ -43,6 +43,10 @@ struct heard_stream final : wire_stream::listener {
     context.stop();
   }
   void on_end(wire_stream&) override { context.stop(); }
+  void on_traffic(std::size_t, std::size_t out) override {
+    if (out != 0)
+      writes.push_back(out);
+  }
 
   void send(std::string_view bytes) {
     auto const sent = platform::write_some(sockets.theirs.get(), std::span{&bytes, 1});
@@ -60,8 +64,9 @@ struct heard_stream final : wire_stream::listener {
   std::shared_ptr<wire_stream> stream;
   std::vector<std::string> types;
   std::vector<shared_bytes> attachments;
-  std::string answer;         // to each frame
-  std::function<void()> seen; // called with each frame
+  std::string answer;              // to each frame
+  std::function<void()> seen;      // called with each frame
+  std::vector<std::size_t> writes; // how many bytes each of them took
   std::optional<errc> breach;
 };
 
@@ -134,6 +139,36 @@ TEST_CASE("the peer gets the first answers while we are at the next frames of th
   host.seen = [&] { most_unsent = std::max(most_unsent, host.stream->unsent()); };
   CHECK(testing::run_until(host.context, [&] { return host.types.size() == frames; }));
   CHECK(most_unsent < frames * host.answer.size() / 2);
+}
+
+TEST_CASE("answers leave in pieces of 32 frames, or of 64 KiB") {
+  heard_stream host{10s};
+  std::string hundred;
+  for (int i = 0; i < 100; ++i)
+    hundred += frame_of("type");
+  host.answer = std::string(100, 'a');
+  host.send(hundred);
+  CHECK(testing::run_until(host.context, [&] { return host.writes.size() == 4; }));
+  CHECK(host.writes == std::vector<std::size_t>{3200, 3200, 3200, 400});
+
+  host.writes.clear();
+  host.answer = std::string(10'000, 'a');
+  std::string ten;
+  for (int i = 0; i < 10; ++i)
+    ten += frame_of("type");
+  host.send(ten);
+  CHECK(testing::run_until(host.context, [&] { return host.writes.size() == 2; }));
+  CHECK(host.writes == std::vector<std::size_t>{70'000, 30'000});
+}
+
+TEST_CASE("what is written in one turn of the loop leaves in one write") {
+  heard_stream host{10s};
+  for (int i = 0; i < 100; ++i) {
+    host.stream->outbound().append("frame");
+    host.stream->flush_soon();
+  }
+  CHECK(testing::run_until(host.context, [&] { return host.stream->unsent() == 0; }));
+  CHECK(host.writes == std::vector<std::size_t>{500});
 }
 
 TEST_CASE("what comes beside the JSON outlives its read") {
