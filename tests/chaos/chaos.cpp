@@ -7,6 +7,9 @@
 #include "process_tree.hpp"
 #include "report.hpp"
 #include "round.hpp"
+#include "workspace.hpp"
+
+#include "shared/open_directory.hpp"
 
 #include <bulkhead/platform/audit_verify.hpp>
 #include <bulkhead/testing.hpp>
@@ -36,6 +39,18 @@ void check_audit_log(bulkhead::policy const& rules, std::vector<std::string>& wr
                     verified->finding->as_error().what());
 }
 
+/// Whether all that hosts do at random has been done by then, however slow the machine is. Of fewer
+/// hosts there may be none of a kind.
+bool is_long_enough(options const& chosen) {
+  return chosen.hosts >= 10 && chosen.duration * chosen.hosts >= 1200s;
+}
+
+void check_coverage(figures::snapshot const& counted, std::vector<std::string>& wrong) {
+  for (auto const* const step : {"write", "read", "copy", "read copy", "delete"})
+    if (!counted.file_steps.contains(step))
+      wrong.push_back(std::string{"no host did this with a file: "} + step);
+}
+
 /// Runtime after runtime until the time is over or something is wrong.
 verdict run_all(run_context& run, options const& chosen) {
   auto const begin = clock::now();
@@ -53,8 +68,11 @@ verdict run_all(run_context& run, options const& chosen) {
                         std::back_inserter(found.wrong));
     else
       before = holdings::look();
+    std::ranges::move(clear_workspace(run.inhabitants.workspace), std::back_inserter(found.wrong));
     std::ranges::move(memory.look(), std::back_inserter(found.wrong));
   }
+  if (found.wrong.empty() && is_long_enough(chosen))
+    check_coverage(run.counted.now(), found.wrong);
   check_audit_log(run.inhabitants.rules, found.wrong);
   found.memory_first = memory.first();
   found.memory_last = memory.last();
@@ -66,8 +84,8 @@ bool run(options const& chosen) {
   auto& progress = chosen.as_json ? std::cerr : std::cout;
   progress << "seed " << chosen.seed << "; again with  " << command_of(chosen) << std::endl;
   adopt_orphans();
-  bulkhead::testing::temporary_directory const home;
-  run_context context{make_population(chosen.hosts, home.path() / "state")};
+  bulkhead::testing::open_directory const home;
+  run_context context{make_population(chosen.hosts, home.path())};
   verdict found;
   {
     progress_lines const lines{progress, context};

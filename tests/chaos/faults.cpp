@@ -220,6 +220,8 @@ bool injector::change_policy(inhabitant const&) {
           static_cast<std::uint32_t>(roll_.between(1, 1000));
     if (roll_.percent(20))
       host.permissions = {};
+    if (roll_.percent(10))
+      host.filesystem.rules.write = {};
   }
   if (roll_.percent(20))
     changed.requests.clear();

@@ -3,11 +3,13 @@
 #include <bulkhead/messages/host_event.hpp>
 #include <bulkhead/messages/json.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chaos {
 
@@ -22,6 +24,10 @@ public:
   void runtime(std::string_view ending);
   /// What a host's event tells of starts, restarts and ends.
   void event(bulkhead::host_event const& event);
+  /// What the command "roundTrip" says of one of its steps.
+  void file_step(bulkhead::json const& told);
+  /// A look at a host: whether its start found its scripts compiled.
+  void start_of(bulkhead::host_status const& host);
 
   struct snapshot {
     counts faults;
@@ -31,12 +37,18 @@ public:
     std::size_t restarts = 0;
     std::size_t crashes = 0; ///< hosts that were given up
     std::size_t reloads = 0;
+    counts file_steps;          ///< of round trips of bytes, that went well
+    counts file_refusals;       ///< by code
+    std::size_t file_bytes = 0; ///< that were written, read or copied
+    std::size_t compiled_starts = 0;
+    std::vector<std::string> wrong; ///< what no fault explains, a sentence each
   };
   snapshot now() const;
 
 private:
   mutable std::mutex mutex_;
   snapshot counted_;
+  std::map<std::string, std::chrono::system_clock::time_point> compiled_; ///< by host, the last one
 };
 
 std::size_t sum_of(figures::counts const& counts);

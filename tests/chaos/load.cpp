@@ -19,6 +19,7 @@ using clock = std::chrono::steady_clock;
 constexpr std::size_t large_payload = 300'000;
 constexpr std::size_t largest_burst = 16;
 constexpr auto longest_pause = 40ms;
+constexpr std::size_t largest_file = 2u << 20;
 
 struct request_kind {
   char const* raw;  ///< the type of a request that raw_host.py serves
@@ -49,6 +50,13 @@ json random_payload(dice& roll) {
   return {{"number", roll.between(0, 1000)}, {"text", std::string(roll.between(0, 200), 't')}};
 }
 
+/// Of all magnitudes, and often as large as may be.
+std::size_t random_size(dice& roll) {
+  if (roll.percent(10))
+    return largest_file;
+  return roll.between(1, std::size_t{1} << roll.between(0, 20));
+}
+
 /// Sends one request with whatever waits for its end.
 template <class Token>
 void send(target const& to, dice& roll, Token token) {
@@ -57,6 +65,12 @@ void send(target const& to, dice& roll, Token token) {
   auto const by = random_deadline(roll);
   auto handle = to.run.host(host.id);
   if (host.is_node)
+    to.counted.start_of(handle.status());
+  if (host.has_files && roll.percent(40))
+    handle.async_command(
+        "roundTrip", {random_size(roll)}, by, std::move(token),
+        [&counted = to.counted](payload const& step) { counted.file_step(step.value()); });
+  else if (host.is_node)
     handle.async_command(kind.node, {random_payload(roll)}, by, std::move(token));
   else
     handle.async_request(kind.raw, random_payload(roll), by, std::move(token),

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <utility>
 
 namespace chaos {
@@ -20,11 +21,16 @@ disk::path const hosts_folder{BULKHEAD_TEST_SOURCE_DIR "/tests/integration"};
 /// Few, so that some requests are refused for it.
 constexpr std::size_t few_in_flight = 64;
 
-enum class kind { plain, stubborn, by_path, impatient, slow_to_start, node, strong, basic };
+/// Node keeps what it compiled of a script from a few KiB on.
+constexpr std::size_t worth_compiling = 8'000;
+/// Of hosts that write files of up to 2 MiB: those fit beside the JSON, and not in it as base64.
+constexpr std::size_t tight_frame = (2u << 20) + (256u << 10);
+
+enum class kind { plain, stubborn, by_path, impatient, slow_to_start, node, strong, basic, files };
 
 /// Mostly the lightest, as their number is what matters.
 constexpr std::array kinds{kind::plain, kind::strong,    kind::stubborn, kind::by_path,
-                           kind::plain, kind::impatient, kind::node,     kind::plain,
+                           kind::plain, kind::impatient, kind::node,     kind::files,
                            kind::plain, kind::by_path,   kind::basic,    kind::slow_to_start};
 
 host_policy raw(std::string id, std::vector<std::string> steps) {
@@ -33,7 +39,14 @@ host_policy raw(std::string id, std::vector<std::string> steps) {
   return testing::command_host(std::move(id), std::move(command));
 }
 
-host_policy make_host(kind what, std::string id, sandbox_tier best) {
+/// An extension that has the commands of "echo" and of ours, as one folder.
+void make_extension(disk::path const& folder) {
+  disk::copy(BULKHEAD_TEST_SOURCE_DIR "/tests/chaos/extension", folder);
+  disk::copy(hosts_folder / "extensions/echo/main.js", folder / "echo.js");
+  std::ofstream{folder / "echo.js", std::ios::app} << "// " << std::string(worth_compiling, '-');
+}
+
+host_policy make_host(kind what, std::string id, sandbox_tier best, disk::path const& home) {
   switch (what) {
   case kind::plain:
     return raw(std::move(id), {"ready", "serve"});
@@ -60,12 +73,24 @@ host_policy make_host(kind what, std::string id, sandbox_tier best) {
     host.start.warm = 1;
     return host;
   }
-  case kind::strong:
   case kind::basic: {
     auto host = testing::node_host(std::move(id), hosts_folder / "extensions/echo");
-    host.sandbox.require =
-        std::min(best, what == kind::basic ? sandbox_tier::basic : sandbox_tier::strong);
-    host.start.warm = what == kind::strong ? 1 : 0;
+    host.sandbox.require = std::min(best, sandbox_tier::basic);
+    return host;
+  }
+  case kind::strong:
+  case kind::files: {
+    auto host = testing::node_host(std::move(id), home / "extension");
+    host.sandbox.require = std::min(best, sandbox_tier::strong);
+    host.start.warm = 1;
+    host.start.code_cache = true;
+    if (what == kind::files) {
+      auto const folder = (home / "workspace").string();
+      path_pattern const all{folder, folder, 0, "chaos", true};
+      host.filesystem.workspace = {folder};
+      host.filesystem.rules.read = host.filesystem.rules.write = {all};
+      host.limits.frame = tight_frame;
+    }
     return host;
   }
   }
@@ -93,21 +118,24 @@ void grant(host_policy& host) {
 
 } // namespace
 
-population make_population(std::size_t hosts, disk::path const& state_dir) {
+population make_population(std::size_t hosts, disk::path const& home) {
   auto const best = platform::probe_machine().best_tier();
   population all;
+  all.workspace = home / "workspace";
+  disk::create_directory(all.workspace);
+  make_extension(home / "extension");
   std::vector<host_policy> policies;
   for (std::size_t i = 0; i < hosts; ++i) {
     auto const what = kinds[i % kinds.size()];
-    auto host = make_host(what, "host" + std::to_string(i), best);
+    auto host = make_host(what, "host" + std::to_string(i), best, home);
     hurry(host);
     grant(host);
-    all.hosts.push_back({host.id, host.runtime == host_runtime::node});
+    all.hosts.push_back({host.id, host.runtime == host_runtime::node, what == kind::files});
     policies.push_back(std::move(host));
   }
   all.rules = testing::policy_of(std::move(policies));
   all.rules.name = "chaos";
-  all.rules.state_dir = state_dir;
+  all.rules.state_dir = home / "state";
   all.rules.drain_timeout = 500ms;
   all.rules.secrets.backend = secret_backend_kind::memory;
   for (auto const* const type : {quick_work, slow_work, bad_work})

@@ -65,6 +65,9 @@ void print_text(std::ostream& out, options const& chosen, run_context const& run
       << "faults    " << sum_of(now.faults) << ": " << to_text(now.faults) << '\n'
       << "hosts     " << now.starts << " starts, " << now.restarts << " restarts, " << now.crashes
       << " given up; ended: " << to_text(now.ends) << '\n'
+      << "files     " << to_text(now.file_steps) << "; " << (now.file_bytes >> 10)
+      << " KiB; refused: " << to_text(now.file_refusals) << '\n'
+      << "compiled  " << now.compiled_starts << " starts found their scripts compiled\n"
       << "memory    " << (found.memory_first >> 10) << " KiB in use after the first runtimes, "
       << (found.memory_last >> 10) << " KiB at the end\n"
       << "seconds   " << std::fixed << std::setprecision(1) << found.took.count() << "\n\n";
@@ -94,6 +97,10 @@ void print_json(std::ostream& out, options const& chosen, run_context const& run
                      {"restarts", now.restarts},
                      {"given_up", now.crashes},
                      {"ends", to_json(now.ends)},
+                     {"file_steps", to_json(now.file_steps)},
+                     {"file_refusals", to_json(now.file_refusals)},
+                     {"file_bytes", now.file_bytes},
+                     {"compiled_starts", now.compiled_starts},
                      {"memory_first", found.memory_first},
                      {"memory_last", found.memory_last}};
   out << boost::json::serialize(summary) << std::endl;

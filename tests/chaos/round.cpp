@@ -10,8 +10,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <array>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -163,6 +165,7 @@ std::vector<std::string> run_round(run_context& in, std::uint64_t seed, std::uin
   if (loop && !loop->runs_dry())
     wrong.push_back("the backend's loop has work left although the runtime is gone");
   check_history(*run, wrong);
+  std::ranges::move(in.counted.now().wrong, std::back_inserter(wrong));
   in.counted.runtime(std::string{chosen.name} + (loop ? " on the backend's loop" : ""));
   return wrong;
 }
