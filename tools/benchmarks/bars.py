@@ -1,5 +1,5 @@
-"""What is compared with what, and what is good enough. Every bar is a ratio of two figures that were taken in turns, or
-an amount where the thing itself is one."""
+"""What is compared with what, and what is good enough. A bar is a ratio of two figures that were taken in turns, or an
+amount where the thing itself is one."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Bar:
-    """`ratio` of the figure to what it is compared with, or the figure itself where that is nothing."""
+    """A limit to the ratio of the figure to that of whom it is compared with, or to the figure itself where that is nobody.
+    Without a limit, something that is only shown."""
 
     number: int
     against: str
@@ -17,16 +18,23 @@ class Bar:
 
     @property
     def text(self):
-        return f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
+        if self.at_least is not None:
+            return f">= {self.at_least:g}"
+        return f"<= {self.at_most:g}" if self.at_most is not None else "-"
 
     def is_met(self, value):
-        return value >= self.at_least if self.at_least is not None else value <= self.at_most
+        """None where there is no limit."""
+        if self.at_least is not None:
+            return value >= self.at_least
+        return value <= self.at_most if self.at_most is not None else None
 
     def is_far(self, value, margin):
         """Whether it would be missed even if it were so many times easier."""
         if not self.gated:
             return False
-        return value * margin < self.at_least if self.at_least is not None else value > self.at_most * margin
+        if self.at_least is not None:
+            return value * margin < self.at_least
+        return self.at_most is not None and value > self.at_most * margin
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,12 @@ CASES = [
          bars=[Bar(3, "floor", at_least=1.15), Bar(3, "bare", at_least=0.9)]),
     Case("4 KiB, 64 in flight", calls(4096, 64, 30_000), "per_second",
          bars=[Bar(4, "floor", at_least=1.1), Bar(4, "jsonrpc", at_least=3), Bar(4, "go_plugin_grpc", at_least=3),
-               Bar(4, "go_plugin_netrpc", at_least=3), Bar(4, "fork_ipc", at_least=3)]),
+               Bar(4, "go_plugin_netrpc", at_least=3), Bar(4, "fork_ipc", at_least=3), Bar(4, "dscode", at_least=3)]),
     Case("fs.readFile of 1 MiB, one after the other", calls(1 << 20, 1, 400), "per_second", subject="attachments",
          bars=[Bar(6, "base64", at_least=6)]),
     Case("the extension asks, fs.stat, 10 % refused", calls(100, 64, 50_000), "per_second", subject="files",
          bars=[Bar(5, "bulkhead", at_least=0.85, gated=False)]),  # the file system's own time
-    Case("the extension asks, no file, 10 % refused", calls(100, 64, 100_000), "per_second", subject="lookups",
+    Case("the extension asks, no path, 10 % refused", calls(100, 64, 100_000), "per_second", subject="lookups",
          bars=[Bar(5, "bulkhead", at_least=0.85)]),
 ]
 
@@ -75,6 +83,7 @@ class Row:
     bar: Bar
     figures: list
     others: list = field(default_factory=list)
+    latencies: list = field(default_factory=list)  # (p50, p99) in us, of single calls; empty where they were not taken
 
     @property
     def values(self):
@@ -87,7 +96,8 @@ class Row:
     def as_json(self):
         return {"bar": self.bar.number, "title": self.title, "unit": self.unit, "against": self.bar.against,
                 "wanted": self.bar.text, "value": self.value, "met": self.bar.is_met(self.value),
-                "values": self.values, "figures": self.figures, "others": self.others}
+                "values": self.values, "figures": self.figures, "others": self.others,
+                "p50_us": [p50 for p50, _ in self.latencies], "p99_us": [p99 for _, p99 in self.latencies]}
 
 
 def rate_of(load, answer, figure):
@@ -101,13 +111,16 @@ def rows_of_case(case, answers):
     def figures(name):
         return [rate_of(case.load, each, case.figure) for each in answers[name]]
 
-    return [Row(case.title, unit, bar, figures(case.subject), figures(bar.against))
+    latencies = [(each["p50_us"], each["p99_us"]) for each in answers[case.subject] if each.get("p50_us") is not None]
+    return [Row(case.title, unit, bar, figures(case.subject), figures(bar.against), latencies)
             for bar in case.bars if bar.against in answers]
 
 
-def rows_of_starts(told, others=None):
-    """`told` is what bench_start prints; `others` is {peer: times of its starts to the first reply, in ms}."""
-    times = {each["name"]: each["times"] for each in told}
+def rows_of_starts(told, others):
+    """`told` is what each run of bench_start printed; `others` is {peer: times of its starts to the first reply, in ms}."""
+    times = {}
+    for each in sum(told, []):
+        times.setdefault(each["name"], []).extend(each["times"])
     rows = [Row("start to Running, strong sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["strong"],
                 times["bare node"]),
             Row("start to Running, no sandbox", "ms", Bar(7, "bare node", at_most=1.35), times["none"],
@@ -115,9 +128,10 @@ def rows_of_starts(told, others=None):
             Row("end of a process to Unhealthy, strong", "ms", Bar(9, "", at_most=1.0), times["noticed"]),
             Row("end of a process to Unhealthy, no sandbox", "ms", Bar(9, "", at_most=1.0), times["noticed none"]),
             Row("restart without back-off, strong", "ms", Bar(10, "start", at_most=1.1), times["restart"], times["strong"]),
-            Row("restart without back-off, no sandbox", "ms", Bar(10, "start", at_most=1.1), times["restart none"], times["none"]),
+            Row("restart without back-off, no sandbox", "ms", Bar(10, "start", at_most=1.1), times["restart none"],
+                times["none"]),
             Row("ready process to first reply, strong", "ms", Bar(8, "", at_most=2.5), times["warm/reply"])]
-    for peer, theirs in (others or {}).items():
+    for peer, theirs in others.items():
         rows.append(Row("ready process to first reply, strong", "ms", Bar(8, peer, at_most=0.5), times["warm/reply"], theirs))
     return rows
 
@@ -129,10 +143,12 @@ def rows_of_admission(told):
 
 
 def row_of_memory(before, after):
-    return Row("memory after 300 000 requests", "KiB", Bar(13, "", at_most=2048), [max(0, after - before)])
+    return Row("memory after 300 000 requests, more than before", "KiB", Bar(13, "", at_most=2048), [after - before])
 
 
-def rows_of_idle(told, without_heartbeats):
-    return [Row(f"{told['hosts']} idle hosts, processor without heartbeats", "%", Bar(11, "", at_most=0.5),
-                [without_heartbeats["cpu_percent"]]),
-            Row(f"{told['hosts']} idle hosts, memory each", "KiB", Bar(11, "", at_most=64), [told["kib_a_host"]])]
+def rows_of_idle(told, tier):
+    """`told` is what bench_idle says of hosts of that tier, without heartbeats."""
+    hosts = f"{told['hosts']} idle hosts, {tier}"
+    return [Row(f"{hosts}: the backend's processor", "%", Bar(11, "", at_most=0.5), [told["cpu_percent"]]),
+            Row(f"{hosts}: the hosts' processor", "%", Bar(11, ""), [told["hosts_cpu_percent"]]),
+            Row(f"{hosts}: the backend's memory, each", "KiB", Bar(11, "", at_most=64), [told["kib_a_host"]])]

@@ -34,16 +34,18 @@ using boost::asio::use_future;
 
 constexpr std::string_view extension = R"(
 exports.activate = context => {
-  // Asks `count` times, `inFlight` of them at a time, and counts what is refused.
-  const askOften = (count, inFlight, ask) => {
+  // Asks `count` times, `inFlight` of them at a time, and counts what is refused with that code.
+  // Whatever else goes wrong ends it.
+  const askOften = (count, inFlight, refusal, ask) => {
     let sent = 0;
     let ended = 0;
     let refused = 0;
-    return new Promise(resolve => {
+    return new Promise((resolve, reject) => {
       const next = () => {
         if (sent === count) return;
         const end = () => (++ended === count ? resolve({ refused }) : next());
-        ask(sent++).then(end, () => {
+        ask(sent++).then(end, error => {
+          if (error.code !== refusal) return reject(error);
           refused++;
           end();
         });
@@ -62,10 +64,10 @@ exports.activate = context => {
   };
 
   context.commands.register('echo', args => args);
-  context.commands.register('ask', ([{ requests, count, inFlight }]) =>
-    askOften(count, inFlight, i => context.request(...requests[i % requests.length])));
+  context.commands.register('ask', ([{ requests, refusal, count, inFlight }]) =>
+    askOften(count, inFlight, refusal, i => context.request(...requests[i % requests.length])));
   context.commands.register('read', ([{ path, bytes, how, count, inFlight }]) =>
-    askOften(count, inFlight, async () => {
+    askOften(count, inFlight, null, async () => {
       const { length } = await readings[how](path);
       if (length !== bytes) throw new Error('these are not the bytes');
     }));
@@ -79,6 +81,7 @@ void write_files(scratch_folder const& folder) {
                    "bulkhead": {"permissions": ["fileSystem.read", "project.metadata"]}})");
   folder.write("extension/main.js", extension);
   folder.write("extension/data/file.txt", "x");
+  folder.write("other/file.txt", "x");
   for (auto const& file : platform::node_runtime_files())
     folder.write("node/" + std::string{file.name}, file.content);
 }
@@ -203,16 +206,17 @@ outcome let_extension_ask(bench_runtime& on, load const& what, std::string const
   if (refused != to_be_refused)
     throw std::runtime_error{std::to_string(refused) + " of " + std::to_string(what.calls) +
                              " requests were refused"};
-  return {std::chrono::duration<double>{took}.count(), 0, 0};
+  return {std::chrono::duration<double>{took}.count(), {}, {}};
 }
 
-/// Nine of one request and one of another, which is refused.
-void serve_requests(scratch_folder const& folder, json const& allowed, json const& refused) {
+/// Nine of one request and one of another, which is refused with that code.
+void serve_requests(scratch_folder const& folder, json const& allowed, json const& refused,
+                    std::string_view refusal) {
   bench_runtime on{folder};
   boost::json::array requests(9, allowed);
   requests.push_back(refused);
   serve_rounds(on.pid(), [&](load const& what) {
-    return let_extension_ask(on, what, "ask", {{"requests", requests}},
+    return let_extension_ask(on, what, "ask", {{"requests", requests}, {"refusal", refusal}},
                              what.calls / requests.size());
   });
 }
@@ -240,9 +244,11 @@ void serve(std::string_view contender, int hosts) {
   if (contender == "bulkhead")
     return serve_bulkhead(folder, hosts);
   if (contender == "files")
-    return serve_requests(folder, stat("extension/data/file.txt"), stat("other/file.txt"));
+    return serve_requests(folder, stat("extension/data/file.txt"), stat("other/file.txt"),
+                          "path_denied");
   if (contender == "lookups")
-    return serve_requests(folder, {"bench.lookup", nullptr}, {"bench.forbidden", nullptr});
+    return serve_requests(folder, {"bench.lookup", nullptr}, {"bench.forbidden", nullptr},
+                          "permission_denied");
   if (contender == "attachments" || contender == "base64")
     return serve_readings(folder, contender);
   throw std::invalid_argument{

@@ -5,7 +5,6 @@ import json
 import bars
 from contenders import Contender
 
-# Each point takes about a second.
 IN_FLIGHT = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 PAYLOADS = [64, 256, 1024, 4096, 16384, 65536, 262144, 1 << 20, 4 << 20, 16 << 20]
 # Bytes that are open at a time: half of what Bulkhead leaves unsent before it refuses more.
@@ -13,12 +12,22 @@ MOST_OPEN = 4 << 20
 HOSTS = [1, 2, 5, 10, 20, 50, 100, 200]
 WHO = ["floor", "bare", "bulkhead"]
 
+# A point is loaded for so long before it counts, so that V8 has compiled what the load needs.
+WARM_UP_S = 1
+# And each of several hosts with so many calls.
+WARM_UP_CALLS = 2000
+MEASURED_S = 0.7
 
-def point(contender, size, in_flight, hosts=1):
-    """Warms up, and takes the better part of a second."""
-    load = bars.calls(size, in_flight, max(100, in_flight * 2))
-    probe = contender.ask(load)
-    load["calls"] = max(50, in_flight * hosts, int(load["calls"] / probe["seconds"] * 0.7))
+
+def point(contender, size, in_flight, warm_up_calls=0):
+    load = bars.calls(size, in_flight, max(2, in_flight))
+    seconds = calls = 0
+    while seconds < WARM_UP_S or calls < warm_up_calls:
+        load["calls"] *= 2
+        answer = contender.ask(load)
+        seconds += answer["seconds"]
+        calls += load["calls"]
+    load["calls"] = max(50, 2 * in_flight, int(load["calls"] / answer["seconds"] * MEASURED_S))
     answer = contender.ask(load)
     return {"per_second": load["calls"] / answer["seconds"], "p99_us": answer["p99_us"]}
 
@@ -36,7 +45,7 @@ def measure(commands, say):
     for hosts in HOSTS:
         say(f"curve over hosts: {hosts}")
         with Contender("bulkhead", [*commands["bulkhead"], str(hosts)]) as one:
-            curves["hosts"]["bulkhead"].append((hosts, point(one, 100, 16 * hosts, hosts)))
+            curves["hosts"]["bulkhead"].append((hosts, point(one, 100, 16 * hosts, WARM_UP_CALLS * hosts)))
     return curves
 
 

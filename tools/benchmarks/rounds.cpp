@@ -14,15 +14,6 @@
 namespace bulkhead::bench {
 namespace {
 
-/// Processor time that a process has used, in µs; 0 for one that is gone.
-double processor_time(pid_t process) {
-  clockid_t clock{};
-  std::timespec used{};
-  if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
-    return 0;
-  return static_cast<double>(used.tv_sec) * 1e6 + static_cast<double>(used.tv_nsec) / 1e3;
-}
-
 long resident_kib() {
   std::ifstream sizes{"/proc/self/statm"};
   long total = 0;
@@ -31,7 +22,19 @@ long resident_kib() {
   return resident * (::sysconf(_SC_PAGESIZE) / 1024);
 }
 
+json or_null(std::optional<double> figure) {
+  return figure ? json(*figure) : json(nullptr);
+}
+
 } // namespace
+
+double processor_time(pid_t process) {
+  clockid_t clock{};
+  std::timespec used{};
+  if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+    return 0;
+  return static_cast<double>(used.tv_sec) * 1e6 + static_cast<double>(used.tv_nsec) / 1e3;
+}
 
 outcome outcome_of(round_clock::duration whole, std::vector<round_clock::duration>& times) {
   using microseconds = std::chrono::duration<double, std::micro>;
@@ -55,8 +58,8 @@ void serve_rounds(pid_t host, std::function<outcome(load const&)> const& run) {
     auto const [seconds, p50, p99] = run(what);
     auto const a_call = [&](double spent) { return spent / static_cast<double>(what.calls); };
     json const told{{"seconds", seconds},
-                    {"p50_us", p50},
-                    {"p99_us", p99},
+                    {"p50_us", or_null(p50)},
+                    {"p99_us", or_null(p99)},
                     {"own_cpu_us", a_call(processor_time(::getpid()) - own_before)},
                     {"host_cpu_us", a_call(processor_time(host) - host_before)},
                     {"resident_kib", resident_kib()}};

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <future>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -22,11 +23,14 @@ struct load {
 /// What came of it.
 struct outcome {
   double seconds;
-  double p50_us; ///< of the single calls
-  double p99_us;
+  std::optional<double> p50_us; ///< of the single calls, where their times are taken
+  std::optional<double> p99_us;
 };
 
 using round_clock = std::chrono::steady_clock;
+
+/// Processor time that a process has used, in µs; 0 for one that is gone.
+double processor_time(pid_t process);
 
 /// Sorts the times.
 outcome outcome_of(round_clock::duration whole, std::vector<round_clock::duration>& times);
@@ -79,8 +83,8 @@ private:
 ///   > {"seconds": 0.4, "p50_us": 480.0, "p99_us": 900.0, "own_cpu_us": 2.1, "host_cpu_us": 6.0,
 ///   "resident_kib": 9000}
 ///
-/// The processor time is of one call, ours and that of the process `host`. Returns at the end of
-/// the input; throws what `run` throws.
+/// The processor time is of one call, ours and that of the process `host`. Times of single calls
+/// that are not taken are null. Returns at the end of the input; throws what `run` throws.
 void serve_rounds(pid_t host, std::function<outcome(load const&)> const& run);
 
 } // namespace bulkhead::bench
