@@ -130,15 +130,9 @@ cgroup_usage cgroup::usage() const {
   }
   if (auto const* const group = that_controls("pids")) {
     used.processes = group->number("pids.current");
-    used.processes_refused = group->number("pids.events", "max");
   } else if (!directories_.empty()) {
     used.processes = directories_.front().processes().size();
   }
-  if (auto const* const group = that_controls("cpu"))
-    used.throttled =
-        group->unified()
-            ? microseconds{group->number("cpu.stat", "throttled_usec")}
-            : duration_cast<microseconds>(nanoseconds{group->number("cpu.stat", "throttled_time")});
   // Version 2 counts CPU time without any controller.
   auto const unified = std::ranges::find_if(directories_, &cgroup_directory::unified);
   if (unified != directories_.end())

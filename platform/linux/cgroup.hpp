@@ -23,10 +23,8 @@ struct cgroup_usage {
   std::uint64_t memory = 0;      ///< bytes, now
   std::uint64_t memory_peak = 0; ///< bytes; version 2 counts it since Linux 5.19
   std::chrono::microseconds cpu_time{};
-  std::chrono::microseconds throttled{}; ///< how long it waited because of its CPU limit
-  std::uint64_t processes = 0;           ///< now; threads count where there is a limit on them
-  std::uint64_t oom_kills = 0;           ///< processes that the memory limit ended
-  std::uint64_t processes_refused = 0;   ///< how often the limit on processes refused a new one
+  std::uint64_t processes = 0; ///< now; threads count where there is a limit on them
+  std::uint64_t oom_kills = 0; ///< processes that the memory limit ended
 };
 
 /// The control group of one host, in every hierarchy that is needed for its limits: bounds, counts

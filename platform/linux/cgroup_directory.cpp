@@ -38,6 +38,15 @@ std::uint64_t to_number(std::string_view text) noexcept {
   return number;
 }
 
+using numbers_text = std::array<char, 4096>;
+
+/// What a file of numbers holds, which the kernel writes in one piece and in less than that.
+std::string_view read_numbers(cgroup_directory const& group, char const* file, numbers_text& into) {
+  auto const opened = group.open_file(file, O_RDONLY);
+  auto const got = opened ? ::read(opened.get(), into.data(), into.size()) : 0;
+  return {into.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
 /// Signals processes by descriptors that were opened while they were members: a number that was
 /// given to another process since is not in the second list. Adds to `signalled` and says whether
 /// there was a new one.
@@ -171,13 +180,19 @@ std::optional<std::string> cgroup_directory::read(char const* file) const {
 }
 
 std::uint64_t cgroup_directory::number(char const* file) const {
-  return to_number(read(file).value_or(""));
+  numbers_text buffer;
+  return to_number(read_numbers(*this, file, buffer));
 }
 
 std::uint64_t cgroup_directory::number(char const* file, std::string_view key) const {
-  auto const words = words_of(read(file).value_or(""));
-  auto const found = std::ranges::find(words, key);
-  return found == words.end() || found + 1 == words.end() ? 0 : to_number(found[1]);
+  numbers_text buffer;
+  for (auto rest = read_numbers(*this, file, buffer); !rest.empty();) {
+    auto const line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.starts_with(key) && line.substr(key.size()).starts_with(' '))
+      return to_number(line.substr(key.size() + 1));
+  }
+  return 0;
 }
 
 std::vector<pid_t> cgroup_directory::processes() const {

@@ -1,25 +1,9 @@
 #include <bulkhead/platform/linux/host_probe.hpp>
 
-#include <bulkhead/platform/file_tree.hpp>
 #include <bulkhead/platform/linux/process_usage.hpp>
-
-#include <fcntl.h>
-#include <string>
 
 namespace bulkhead::platform {
 namespace {
-
-/// More than a process can have open by default.
-constexpr std::size_t most_descriptors = 1u << 20;
-
-/// 0 where this user may not look.
-std::uint64_t open_descriptors(pid_t process) {
-  auto const path = "/proc/" + std::to_string(process) + "/fd";
-  unique_fd const folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  auto const entries = folder ? entries_of(folder.get(), most_descriptors)
-                              : result<std::vector<directory_entry>>{error{errc::file_unavailable}};
-  return entries ? entries->size() : 0;
-}
 
 void take_group(host_probe const& probe, resource_usage& into) {
   auto const used = probe.group->usage();
@@ -29,7 +13,7 @@ void take_group(host_probe const& probe, resource_usage& into) {
   into.processes = used.processes;
   into.oom_kills = used.oom_kills;
   if (probe.program != 0)
-    into.descriptors = open_descriptors(probe.program);
+    into.descriptors = open_files_of(probe.program);
 }
 
 void take_end(launch_report::usage const& ended, resource_usage& into) {

@@ -100,9 +100,9 @@ process_table read_table(DIR* stream) {
 }
 
 /// Since Linux 6.2 the folder's size; before, its entries are counted.
-std::uint32_t count_open_files(int processes, pid_t process) {
-  unique_fd folder{::openat(processes, (std::to_string(process) + "/fd").c_str(),
-                            O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+std::uint32_t count_open_files(int processes, std::string const& process) {
+  unique_fd folder{
+      ::openat(processes, (process + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   struct stat seen;
   if (folder && ::fstat(folder.get(), &seen) == 0 && seen.st_size > 0)
     return static_cast<std::uint32_t>(seen.st_size);
@@ -153,7 +153,7 @@ std::vector<std::optional<process_usage>> usage_of(std::span<observed_process co
         continue;
       usage.memory += found->second.pages * page_size;
       usage.threads += found->second.threads;
-      usage.open_files += count_open_files(::dirfd(stream.get()), process);
+      usage.open_files += count_open_files(::dirfd(stream.get()), std::to_string(process));
       ++usage.processes;
       ticks += found->second.ticks;
       auto const [first, last] = children.equal_range(process);
@@ -167,6 +167,10 @@ std::vector<std::optional<process_usage>> usage_of(std::span<observed_process co
       usages[i] = usage;
   }
   return usages;
+}
+
+std::uint32_t open_files_of(pid_t process) {
+  return count_open_files(AT_FDCWD, "/proc/" + std::to_string(process));
 }
 
 std::optional<std::uint64_t> proportional_memory(observed_process const& observed) {

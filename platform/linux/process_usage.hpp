@@ -31,6 +31,9 @@ struct process_usage {
 /// thread.
 std::vector<std::optional<process_usage>> usage_of(std::span<observed_process const> observed);
 
+/// How many files one process has open; 0 where it has ended or this user may not look.
+std::uint32_t open_files_of(pid_t process);
+
 /// The bytes of one process with shared pages counted in part (PSS), which the kernel sums up page
 /// by page: for a report, not for each second. Empty where the process has ended or can't be looked
 /// into.

@@ -186,7 +186,7 @@ TEST_CASE("a memory limit ends a process, counts it and tells", "[cgroup]") {
   CHECK(removed(*group));
 }
 
-TEST_CASE("a limit on processes refuses the next one and counts it", "[cgroup]") {
+TEST_CASE("a limit on processes refuses the next one", "[cgroup]") {
   auto const hierarchies = usable_cgroups();
   if (hierarchies.empty())
     return;
@@ -195,9 +195,7 @@ TEST_CASE("a limit on processes refuses the next one and counts it", "[cgroup]")
   auto group = tree->create_group("bomb", {.processes = 5});
   REQUIRE(group.has_value());
   CHECK(exit_of(start_in(*group, fork_until_refused)) == EAGAIN);
-  auto const used = group->usage();
-  CHECK(used.processes == 4);
-  CHECK(used.processes_refused >= 1);
+  CHECK(group->usage().processes == 4);
   CHECK_FALSE(group->is_empty());
   CHECK_FALSE(group->remove());
 }
@@ -210,9 +208,11 @@ TEST_CASE("a limit on CPU time makes a process wait", "[cgroup]") {
   REQUIRE(tree.has_value());
   auto group = tree->create_group("spinner", {.cpu_percent = 5});
   REQUIRE(group.has_value());
+  auto const begin = std::chrono::steady_clock::now();
   auto const child = start_in(*group, [] { return use_cpu(10s); });
-  CHECK(becomes_true([&] { return group->usage().throttled > 0us; }));
-  CHECK(group->usage().cpu_time >= 4ms);
+  CHECK(becomes_true([&] { return group->usage().cpu_time >= 20ms; }));
+  // At 5 ms each 100; without the limit it would take 20.
+  CHECK(std::chrono::steady_clock::now() - begin >= 200ms);
   CHECK(group->kill());
   CHECK(exit_of(child) == -SIGKILL);
 }
@@ -414,15 +414,12 @@ TEST_CASE("limits are written as version 2 wants them (files in its layout)", "[
   write_file(host / "cpu.stat",
              "usage_usec 300\nuser_usec 200\nnr_throttled 2\nthrottled_usec 40\n");
   write_file(host / "pids.current", "11\n");
-  write_file(host / "pids.events", "max 5\n");
   auto const used = group->usage();
   CHECK(used.memory == 1000);
   CHECK(used.memory_peak == 2000);
   CHECK(used.oom_kills == 1);
   CHECK(used.cpu_time == 300us);
-  CHECK(used.throttled == 40us);
   CHECK(used.processes == 11);
-  CHECK(used.processes_refused == 5);
   auto const notification = group->oom_notification();
   REQUIRE(notification.has_value());
   write_file(host / "memory.events", "oom_kill 2\n");
