@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +20,9 @@ struct process_facts {
 };
 constexpr std::uint64_t with_exit = 1u << 3;                        // PIDFD_INFO_EXIT
 constexpr unsigned long get_facts = _IOWR(0xFF, 11, process_facts); // PIDFD_GET_INFO
+
+/// The kernel needs microseconds.
+constexpr int release_patience_ms = 100;
 
 bool is_unreaped_child(int pidfd) noexcept {
   siginfo_t seen;
@@ -68,9 +72,18 @@ exit_status status_from(siginfo_t const& seen) noexcept {
 
 exit_status status_of_reaped(int pidfd) noexcept {
   process_facts facts{};
-  facts.mask = with_exit;
-  if (::ioctl(pidfd, get_facts, &facts) != 0 || (facts.mask & with_exit) == 0)
+  auto const is_told = [&] {
+    facts.mask = with_exit;
+    return ::ioctl(pidfd, get_facts, &facts) == 0;
+  };
+  if (!is_told())
     return {};
+  if ((facts.mask & with_exit) == 0) { // it has ended, and the kernel is just letting go of it
+    pollfd gone{pidfd, 0, 0};          // which is told as POLLHUP
+    ::poll(&gone, 1, release_patience_ms);
+    if (!is_told() || (facts.mask & with_exit) == 0)
+      return {};
+  }
   auto const code = facts.exit_code;
   if (WIFSIGNALED(code))
     return {exit_kind::signaled, WTERMSIG(code), WCOREDUMP(code) != 0};
