@@ -120,6 +120,19 @@ TEST_CASE("a host gets the environment of its policy and nothing else") {
   CHECK(names == std::vector<std::string>{"BULKHEAD_IPC_FD", "LANG"});
 }
 
+TEST_CASE("a Node host's Buffers may lie in huge pages, unless its policy says otherwise") {
+  auto const own = GENERATE(false, true);
+  std::string const value = own ? "glibc.malloc.hugetlb=0" : "glibc.malloc.hugetlb=1";
+  auto host = test_hosts::echo_extension();
+  if (own)
+    host.environment = {{"GLIBC_TUNABLES", value}};
+  harness run{only(std::move(host))};
+  REQUIRE(run.start());
+  auto const reply = outcome(run.host().async_command("environment", {}, use_future));
+  REQUIRE(reply);
+  CHECK(*reply == json{{"GLIBC_TUNABLES", value}});
+}
+
 TEST_CASE("a host has its streams and the connection, and no descriptor of the backend's") {
   std::ifstream open_here{"/dev/null"};
   harness run{policy_of({serving_host("one"), serving_host("two")})};

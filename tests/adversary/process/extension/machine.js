@@ -6,7 +6,14 @@ const fs = require('node:fs');
 const os = require('node:os');
 const { stopIf } = require('./attempt.js');
 
-const allowed = new Set(['HOME', 'TMPDIR', 'OPENSSL_CONF', 'BULKHEAD_IPC_FD', 'LC_CTYPE']);
+const allowed = new Set([
+  'HOME',
+  'TMPDIR',
+  'OPENSSL_CONF',
+  'GLIBC_TUNABLES',
+  'BULKHEAD_IPC_FD',
+  'LC_CTYPE',
+]);
 const openForWriting = file => fs.closeSync(fs.openSync(file, fs.constants.O_WRONLY));
 
 module.exports = {
