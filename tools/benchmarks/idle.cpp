@@ -119,6 +119,7 @@ figures measure(idle_options const& asked) {
   auto const memory_before = written_kib();
   start(on, first_hosts, first_hosts + asked.hosts);
   auto const memory = written_kib() - memory_before;
+  std::cerr << "bench_idle: all hosts are up" << std::endl;
 
   auto const hosts_before = time_of_hosts(on);
   auto const processor_before = std::clock();

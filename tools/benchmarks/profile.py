@@ -20,15 +20,15 @@ sys.dont_write_bytecode = True
 import bars  # noqa: E402
 from contenders import Contender  # noqa: E402
 
-PROGRAM = Path(__file__).resolve().parents[2] / "build/release/bin/bench_calls"
+PROGRAMS = Path(__file__).resolve().parents[2] / "build/release/bin"
 RATE = 2000  # samples a second of processor time
 
 HEAD = """# Profiles
 
 Where the time goes under the loads whose bars are missed: `tools/benchmarks/profile.py > docs/benchmarks/profiles.md`, which
 samples both processes with `perf record -e cpu-clock`. [results.md](results.md) says what follows from it. Compiled JavaScript
-has no names in a release's Node, and is only summed up. Being sampled slows both down; the shares are what counts. What a start
-consists of is in [starts.md](../starts.md), as phases."""
+has no names in a release's Node, and is only summed up. Being sampled slows both down; the shares are what counts. Starts are
+sampled with every process that they make, until it ends; [starts.md](../starts.md) has their phases."""
 MISSED = [  # title, contender, bytes, in flight, pinned
     ("100 B, one at a time, one core (bar 1)", "bulkhead", 100, 1, True),
     ("100 B, one at a time, one core (bar 1)", "floor", 100, 1, True),
@@ -39,6 +39,12 @@ MISSED = [  # title, contender, bytes, in flight, pinned
     ("fs.stat, 64 in flight (bar 5)", "files", 100, 64, False),
     ("fs.readFile of 1 MiB (bar 6)", "attachments", 1 << 20, 1, False),
 ]
+STARTS = [  # title, --only of bench_start
+    ("Starts of a bare Node (bar 7)", "bare"),
+    ("Starts without a sandbox, and their restarts (bar 7)", "none"),
+    ("Starts in the strong tier, and their restarts (bar 7)", "strong"),
+]
+IDLE_HOSTS = 100
 
 
 def child_of(pid):
@@ -57,7 +63,9 @@ def kind(where, symbol):
         return "compiled JavaScript"
     if symbol.startswith("Builtins_"):
         return "V8's built-in functions"
-    return {"node": "Node and V8", "bench_calls": "Bulkhead and the benchmark"}.get(where, where)
+    if where.startswith("bench_"):
+        return "Bulkhead and the benchmark"
+    return {"node": "Node and V8", "bwrap": "bubblewrap"}.get(where, where)
 
 
 def shares(data):
@@ -87,7 +95,7 @@ def show(title, data, most):
 
 
 def profile(contender, size, in_flight, pinned, seconds, most):
-    with tempfile.TemporaryDirectory() as folder, Contender(contender, [str(PROGRAM), contender], pinned) as one:
+    with tempfile.TemporaryDirectory() as folder, Contender(contender, [str(PROGRAMS / "bench_calls"), contender], pinned) as one:
         load = bars.calls(size, in_flight, 100)
         for _ in range(3):  # towards a second each, so that V8 is warm
             load["calls"] = max(100, int(load["calls"] / one.ask(load)["seconds"]))
@@ -105,6 +113,25 @@ def profile(contender, size, in_flight, pinned, seconds, most):
               f"time, Node {told['host_cpu_us']:.1f} us.")
         show("The backend", files[0], most)
         show("Node", files[1], most)
+
+
+def profile_starts(kind, starts, most):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(RATE), "-o", f"{folder}/all", "--",
+                        str(PROGRAMS / "bench_start"), "--only", kind, "--rounds", str(starts)],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        show("All processes", f"{folder}/all", most)
+
+
+def profile_idle(seconds, most):
+    """Of the backend alone, in the strong tier, once all hosts are up."""
+    command = [str(PROGRAMS / "bench_idle"), "--hosts", str(IDLE_HOSTS), "--sandbox", "strong", "--heartbeat", "3600",
+               "--seconds", str(seconds + 10)]
+    with (tempfile.TemporaryDirectory() as folder,
+          subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as one):
+        one.stderr.readline()  # which it writes once all hosts are up
+        record(one.pid, seconds, f"{folder}/backend").wait()
+        show("The backend", f"{folder}/backend", most)
 
 
 def main():
@@ -125,6 +152,13 @@ def main():
         print(f"\n## {title}: `{contender}`")
         sys.stdout.flush()
         profile(contender, size, in_flight, pinned, given.seconds, given.symbols)
+    for title, kind in STARTS:
+        print(f"\n## {title}: `bench_start --only {kind}`")
+        sys.stdout.flush()
+        profile_starts(kind, 20, given.symbols)
+    print(f"\n## {IDLE_HOSTS} idle hosts, strong (bar 11): `bench_idle`")
+    sys.stdout.flush()
+    profile_idle(10 * given.seconds, given.symbols)
 
 
 if __name__ == "__main__":

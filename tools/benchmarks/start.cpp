@@ -12,7 +12,7 @@
 // waits for the same end has read the clock. The kernel wakes it and the backend's loop in any
 // order: "noticed" is below 0 where the loop was first.
 //
-//   build/release/bin/bench_start [--rounds N] [--json]
+//   build/release/bin/bench_start [--rounds N] [--only KIND] [--json]
 
 #include "scratch_folder.hpp"
 
@@ -206,13 +206,14 @@ private:
 };
 
 void print_table(std::vector<figure> const& figures) {
-  auto const floor = figures.front().median();
+  auto const& first = figures.front(); // a bare Node, unless another kind alone was asked for
   std::cout << std::fixed << std::setprecision(1);
   for (auto const& each : figures) {
     auto const [least, most] = std::ranges::minmax(each.times);
     std::cout << std::left << std::setw(14) << each.name << std::right << std::setw(7)
               << each.median() << " ms  (" << least << " to " << most << ", " << each.times.size()
-              << " starts)" << std::setprecision(2) << "  " << each.median() / floor << " x bare\n"
+              << " starts)" << std::setprecision(2) << "  " << each.median() / first.median()
+              << " x " << first.name << '\n'
               << std::setprecision(1);
     if (each.steps.empty())
       continue;
@@ -242,14 +243,15 @@ void print_json(std::vector<figure> const& figures) {
       steps.push_back(to_json(times));
     all.push_back({{"name", each.name},
                    {"median_ms", each.median()},
-                   {"of_bare", each.median() / figures.front().median()},
+                   {"of_first", each.median() / figures.front().median()},
                    {"times", boost::json::array(each.times.begin(), each.times.end())},
                    {"steps", std::move(steps)}});
   }
   std::cout << boost::json::serialize(all) << '\n';
 }
 
-void measure(int rounds, bool as_json) {
+/// `only` one kind of start, or all of them by turns where it is empty.
+void measure(int rounds, std::string_view only, bool as_json) {
   auto const node = platform::find_node(platform::environment_search_path()).value();
   scratch_folder const folder;
   auto const script = folder.write("extension/bare.js", "require('fs').writeSync(1, 'x');\n");
@@ -280,28 +282,46 @@ void measure(int rounds, bool as_json) {
   contained_starts large{"large", "strong", {.extension = "large"}, folder};
   contained_starts cached{"cached", "strong", {.extension = "large", .code_cache = true}, folder};
   figure running; // which is as soon as a small one's
+  auto const is_wanted = [only](std::string_view kind) { return only.empty() || only == kind; };
   for (int round = 0; round < warm_up_rounds + rounds; ++round) {
-    figures[0].times.push_back(start_bare(spec));
-    figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
-    none.start(figures[2], figures[3]);
-    none.restart(figures[4], figures[5], figures[6]);
-    none.stop();
-    strong.start(figures[7], figures[8]);
-    strong.restart(figures[9], figures[10], figures[11]);
-    strong.stop();
-    warm.start(figures[12], figures[13]);
-    warm.stop();
-    large.start(running, figures[14]);
-    large.stop();
-    cached.start(running, figures[15]);
-    cached.stop();
+    if (is_wanted("bare"))
+      figures[0].times.push_back(start_bare(spec));
+    if (is_wanted("contained"))
+      figures[1].times.push_back(start_contained(*sandbox, spec, script.parent_path()));
+    if (is_wanted("none")) {
+      none.start(figures[2], figures[3]);
+      none.restart(figures[4], figures[5], figures[6]);
+      none.stop();
+    }
+    if (is_wanted("strong")) {
+      strong.start(figures[7], figures[8]);
+      strong.restart(figures[9], figures[10], figures[11]);
+      strong.stop();
+    }
+    if (is_wanted("warm")) {
+      warm.start(figures[12], figures[13]);
+      warm.stop();
+    }
+    if (is_wanted("large")) {
+      large.start(running, figures[14]);
+      large.stop();
+      cached.start(running, figures[15]);
+      cached.stop();
+    }
     if (round + 1 == warm_up_rounds)
       for (auto& each : figures) {
         each.times.clear();
         each.steps.clear();
       }
   }
+  std::erase_if(figures, [](figure const& each) { return each.times.empty(); });
   as_json ? print_json(figures) : print_table(figures);
+}
+
+void refuse_unless_a_kind(std::string const& only) {
+  static constexpr std::array kinds{"", "bare", "contained", "none", "strong", "warm", "large"};
+  if (std::ranges::find(kinds, only) == kinds.end())
+    throw std::invalid_argument{"--only is bare, contained, none, strong, warm or large"};
 }
 
 } // namespace
@@ -311,10 +331,15 @@ int main(int argc, char** argv) {
   try {
     options::options_description known;
     known.add_options()("rounds", options::value<int>()->default_value(15), "")("json", "");
+    known.add_options()(
+        "only", options::value<std::string>()->default_value("")->notifier(refuse_unless_a_kind),
+        "");
     options::variables_map given;
     options::store(options::command_line_parser{argc, argv}.options(known).positional({}).run(),
                    given);
-    measure(std::clamp(given["rounds"].as<int>(), 1, 10'000), given.contains("json"));
+    options::notify(given);
+    measure(std::clamp(given["rounds"].as<int>(), 1, 10'000), given["only"].as<std::string>(),
+            given.contains("json"));
     return EXIT_SUCCESS;
   } catch (std::exception const& failed) { // bulkhead::error: what happened, its code, what to do
     std::cerr << failed.what() << '\n';
