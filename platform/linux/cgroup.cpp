@@ -3,11 +3,8 @@
 #include <bulkhead/platform/errno_text.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <functional>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 
 namespace bulkhead::platform {
 namespace {
@@ -52,10 +49,6 @@ int limit_cpu(cgroup_directory const& group, std::uint32_t percent) {
   if (auto const failed = group.write("cpu.cfs_period_us", period); failed != 0)
     return failed;
   return group.write("cpu.cfs_quota_us", quota);
-}
-
-error unavailable(std::string sentence) {
-  return error{errc::cgroup_unavailable, std::move(sentence)};
 }
 
 /// Where a process with one thread joins by writing "0". In version 1 that is `tasks`: a thread
@@ -140,33 +133,6 @@ cgroup_usage cgroup::usage() const {
   else if (auto const* const group = that_controls("cpuacct"))
     used.cpu_time = duration_cast<microseconds>(nanoseconds{group->number("cpuacct.usage")});
   return used;
-}
-
-result<unique_fd> cgroup::oom_notification() const {
-  auto const* const group = that_controls("memory");
-  if (group == nullptr)
-    return unavailable("no control group counts memory");
-  auto const failed = [&] {
-    return unavailable("can't watch " + group->path().string() + ": " + errno_text(errno));
-  };
-  if (group->unified()) {
-    unique_fd events{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-    auto const file = group->path() / "memory.events";
-    if (!events || ::inotify_add_watch(events.get(), file.c_str(), IN_MODIFY) < 0)
-      return failed();
-    return events;
-  }
-  // kernel.org, cgroup-v1/memory: "<event_fd> <fd of memory.oom_control>".
-  unique_fd events{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  auto const control = group->open_file("memory.oom_control", O_RDONLY);
-  if (!events || !control)
-    return failed();
-  auto const line = std::to_string(events.get()) + ' ' + std::to_string(control.get());
-  if (auto const number = group->write("cgroup.event_control", line); number != 0) {
-    errno = number;
-    return failed();
-  }
-  return events;
 }
 
 bool cgroup::is_empty() const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bulkhead/messages/error.hpp>
 #include <bulkhead/messages/sandbox.hpp>
 #include <bulkhead/platform/linux/cgroup_directory.hpp>
 #include <bulkhead/platform/unique_fd.hpp>
@@ -47,11 +46,6 @@ public:
   std::vector<int> join_fds(bool cloned_into) const;
 
   cgroup_usage usage() const;
-
-  /// Becomes readable when the memory limit may have ended a process: then look at
-  /// usage().oom_kills, and read the descriptor empty. Version 1 ends one process and not the
-  /// group: kill() it. Fails with cgroup_unavailable where nothing limits memory.
-  result<unique_fd> oom_notification() const;
 
   /// Sends SIGKILL to every process inside and does not wait for their end, some milliseconds.
   /// False where one was left out.
