@@ -116,7 +116,7 @@ host_signal host_process::describe_exit(platform::exit_status const& status) con
   exit_facts facts{
       status, 0, contained_->failure(), output_.said_out_of_memory(), 0, around_.policy.limits};
   if (report().tier != sandbox_tier::none) {
-    auto const used = around_.runtime.containment.measure({contained_->probe()}).front();
+    auto const used = around_.runtime.containment.measure({contained_->probe({})}).front();
     facts.oom_kills = used.oom_kills;
     facts.memory_peak = used.memory_peak;
   }

@@ -75,7 +75,7 @@ task<void> look(monitor_ptr self) {
   std::vector<std::shared_ptr<platform::usage_probe const>> probes;
   for (auto const& [id, each] : state.hosts) {
     hosts.push_back(each.host);
-    probes.push_back(each.host->process->probe());
+    probes.push_back(each.host->process->probe(each.last));
   }
   auto measure = [&containment = state.around->containment, probes] {
     return containment.measure(probes);
@@ -101,7 +101,7 @@ void look_last(monitor_ptr self, entry& each) {
   auto const& host = *each.host;
   auto now = each.last;
   if (host.process->report().tier != sandbox_tier::none) {
-    now = self->state.around->containment.measure({host.process->probe()}).front();
+    now = self->state.around->containment.measure({host.process->probe({})}).front();
     now.memory_peak = std::max(now.memory_peak, each.last.memory_peak);
   }
   now = with_traffic(host, now);

@@ -10,7 +10,9 @@ namespace bulkhead {
 
 /// What the processes of a host use, and have used since their start. What can't be had is 0.
 struct resource_usage {
-  std::uint64_t memory = 0;      ///< bytes, now
+  /// Bytes, now. What the kernel takes back while nothing of a contained host runs shows when it
+  /// runs.
+  std::uint64_t memory = 0;
   std::uint64_t memory_peak = 0; ///< bytes
   std::chrono::microseconds cpu_time{};
   double cpu_percent = 0;        ///< of one core, since the last look

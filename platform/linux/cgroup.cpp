@@ -113,8 +113,26 @@ std::vector<int> cgroup::join_fds(bool cloned_into) const {
   return files;
 }
 
+microseconds cgroup::cpu_time() const {
+  // Version 2 counts CPU time without any controller.
+  auto const unified = std::ranges::find_if(directories_, &cgroup_directory::unified);
+  if (unified != directories_.end())
+    return microseconds{unified->number("cpu.stat", "usage_usec")};
+  if (auto const* const group = that_controls("cpuacct"))
+    return duration_cast<microseconds>(nanoseconds{group->number("cpuacct.usage")});
+  return {};
+}
+
 cgroup_usage cgroup::usage() const {
+  return *usage_since({});
+}
+
+std::optional<cgroup_usage> cgroup::usage_since(microseconds before) const {
   cgroup_usage used;
+  // First: what runs from now on is seen by the next one.
+  used.cpu_time = cpu_time();
+  if (used.cpu_time == before && before.count() != 0)
+    return std::nullopt;
   if (auto const* const group = that_controls("memory")) {
     auto const unified = group->unified();
     used.memory = group->number(unified ? "memory.current" : "memory.usage_in_bytes");
@@ -126,12 +144,6 @@ cgroup_usage cgroup::usage() const {
   } else if (!directories_.empty()) {
     used.processes = directories_.front().processes().size();
   }
-  // Version 2 counts CPU time without any controller.
-  auto const unified = std::ranges::find_if(directories_, &cgroup_directory::unified);
-  if (unified != directories_.end())
-    used.cpu_time = microseconds{unified->number("cpu.stat", "usage_usec")};
-  else if (auto const* const group = that_controls("cpuacct"))
-    used.cpu_time = duration_cast<microseconds>(nanoseconds{group->number("cpuacct.usage")});
   return used;
 }
 

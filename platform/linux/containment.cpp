@@ -315,8 +315,9 @@ public:
             launch_->program, launch_->end};
   }
 
-  std::shared_ptr<usage_probe const> probe() const override {
+  std::shared_ptr<usage_probe const> probe(resource_usage const& before) const override {
     auto made = std::make_shared<host_probe>();
+    made->before = before;
     made->group = with_->group;
     made->program = launch_->program;
     made->ended = launch_->used;
@@ -348,7 +349,7 @@ public:
 
   sandbox_report report() const override { return {}; }
   progress launch() const override { return {{}, {}, {}, pid_, {}}; }
-  std::shared_ptr<usage_probe const> probe() const override {
+  std::shared_ptr<usage_probe const> probe(resource_usage const&) const override {
     auto made = std::make_shared<host_probe>();
     made->program = pid_;
     made->descriptor = descriptor_;

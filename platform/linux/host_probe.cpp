@@ -6,12 +6,16 @@ namespace bulkhead::platform {
 namespace {
 
 void take_group(host_probe const& probe, resource_usage& into) {
-  auto const used = probe.group->usage();
-  into.memory = used.memory;
-  into.memory_peak = used.memory_peak;
-  into.cpu_time = used.cpu_time;
-  into.processes = used.processes;
-  into.oom_kills = used.oom_kills;
+  auto const used = probe.group->usage_since(probe.before.cpu_time);
+  if (!used) {
+    into = probe.before;
+    return;
+  }
+  into.memory = used->memory;
+  into.memory_peak = used->memory_peak;
+  into.cpu_time = used->cpu_time;
+  into.processes = used->processes;
+  into.oom_kills = used->oom_kills;
   if (probe.program != 0)
     into.descriptors = open_files_of(probe.program);
 }

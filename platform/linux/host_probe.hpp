@@ -18,6 +18,7 @@ struct host_probe final : usage_probe {
   pid_t program = 0;                           ///< 0: it does not run
   std::shared_ptr<unique_fd const> descriptor; ///< its pidfd
   std::optional<launch_report::usage> ended;   ///< what was told at its end
+  resource_usage before;                       ///< what the last look at it told
 };
 
 /// See containment::measure.

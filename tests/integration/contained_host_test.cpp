@@ -11,7 +11,9 @@
 #include <condition_variable>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <poll.h>
 #include <string>
@@ -108,6 +110,15 @@ private:
   std::condition_variable changed_;
   std::vector<usage_report> reports_;
 };
+
+/// How often this process has read, this time included; 0 where the kernel does not count it.
+std::uint64_t reads_so_far() {
+  std::ifstream counters{"/proc/self/io"};
+  for (std::string name; counters >> name;)
+    if (std::uint64_t count = 0; name == "syscr:" && counters >> count)
+      return count;
+  return 0;
+}
 
 } // namespace
 
@@ -309,6 +320,31 @@ TEST_CASE("what a host uses is told each second and at its end, and in sum") {
   CHECK(test_hosts::stop(run.host()));
   CHECK(log->wait_for(
       [](usage_report const& each) { return each.at_exit && each.usage.cpu_time > 10ms; }));
+}
+
+TEST_CASE("a look at a host that has not run reads its processor time and nothing else") {
+  if (reads_so_far() == 0) {
+    WARN("this kernel does not count reads, so they are not tested here");
+    return;
+  }
+  std::promise<void> idle;
+  auto const its_own = reads_so_far();
+  auto const of_counting = reads_so_far() - its_own;
+  auto before = reads_so_far();
+  auto told = false;
+  auto host = contained(sandbox_tier::strong);
+  host.health.ping_interval = 1h;
+  harness run{only(std::move(host))};
+  run->on_usage([&](usage_report const& report) {
+    if (!report.host.empty())
+      return;
+    auto const now = reads_so_far();
+    // Else there are the four of its memory and processes too.
+    if (now - std::exchange(before, now) <= of_counting + 2 && !std::exchange(told, true))
+      idle.set_value();
+  });
+  REQUIRE(run.start());
+  CHECK(idle.get_future().wait_for(30s) == std::future_status::ready);
 }
 
 TEST_CASE("an interpreter or an extension that is not the pinned one does not start") {

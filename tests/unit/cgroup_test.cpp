@@ -4,6 +4,7 @@
 #include <bulkhead/harness/catch2.hpp>
 #include <bulkhead/harness/temporary_directory.hpp>
 #include <bulkhead/platform/linux/cgroup_tree.hpp>
+#include <bulkhead/platform/linux/host_probe.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <poll.h>
 #include <sys/mman.h>
@@ -25,12 +27,15 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using bulkhead::errc;
+using bulkhead::resource_usage;
 using bulkhead::platform::cgroup;
 using bulkhead::platform::cgroup_hierarchy;
 using bulkhead::platform::cgroup_limits;
 using bulkhead::platform::cgroup_tree;
 using bulkhead::platform::cgroup_usage;
 using bulkhead::platform::find_cgroups;
+using bulkhead::platform::host_probe;
+using bulkhead::platform::measure;
 using bulkhead::platform::parse_cgroups;
 using bulkhead::platform::unique_fd;
 using bulkhead::testing::contains;
@@ -180,6 +185,59 @@ TEST_CASE("a memory limit ends a process and counts it", "[cgroup]") {
   auto const after = group->usage();
   CHECK(after.oom_kills >= 1);
   CHECK(after.memory_peak <= 16 << 20);
+  CHECK(removed(*group));
+}
+
+TEST_CASE("a host that has not run is as it was, and looked at again once it has", "[cgroup]") {
+  auto const hierarchies = usable_cgroups();
+  if (hierarchies.empty())
+    return;
+  auto tree = cgroup_tree::create(run_name("idle"), hierarchies);
+  REQUIRE(tree.has_value());
+  auto made = tree->create_group("idle", {.memory = 64 << 20});
+  REQUIRE(made.has_value());
+  auto const group = std::make_shared<cgroup>(std::move(*made));
+  auto const look = [&](resource_usage const& before) {
+    auto probe = std::make_shared<host_probe>();
+    probe->group = group;
+    probe->before = before;
+    return measure({probe}).front();
+  };
+  pipe_ends wake;
+  pipe_ends awake;
+  auto const child = start_in(*group, [&] {
+    wake.in.reset(); // or its end is never seen
+    char byte;
+    while (::read(wake.out.get(), &byte, 1) == 1) {
+      use_memory(8 << 20);
+      if (::write(awake.in.get(), &byte, 1) != 1)
+        return 1;
+    }
+    return 0;
+  });
+  wake.out.reset();
+  // What no look could tell: it is what was told before.
+  constexpr std::uint64_t told_before = 4711;
+  auto seen = look({});
+  CHECK(becomes_true([&] {
+    auto before = seen;
+    before.memory = told_before;
+    auto const now = look(before);
+    if (now.memory == told_before)
+      return true;
+    seen = now;
+    return false;
+  }));
+  REQUIRE(::write(wake.in.get(), "1", 1) == 1);
+  REQUIRE(becomes_readable(awake.out.get()));
+  auto before = seen;
+  before.memory = told_before;
+  auto const now = look(before);
+  CHECK(now.memory != told_before);
+  CHECK(now.memory_peak >= 8 << 20);
+  CHECK(now.cpu_time > seen.cpu_time);
+  wake.in.reset();
+  CHECK(exit_of(child) == 0);
   CHECK(removed(*group));
 }
 
@@ -416,6 +474,10 @@ TEST_CASE("limits are written as version 2 wants them (files in its layout)", "[
   CHECK(used.oom_kills == 1);
   CHECK(used.cpu_time == 300us);
   CHECK(used.processes == 11);
+  CHECK_FALSE(group->usage_since(300us).has_value());
+  CHECK(group->usage_since(299us).has_value());
+  write_file(host / "cpu.stat", "usage_usec 0\n");
+  CHECK(group->usage_since(0us).has_value());
 }
 
 TEST_CASE("version 2 is asked for each controller that is there (files in its layout)",
