@@ -81,7 +81,7 @@ public:
   virtual sandbox_report report() const = 0;
   virtual progress launch() const = 0;
   /// For containment::measure. `before` is what the last look told: it is told again where nothing
-  /// of the host has run since.
+  /// of a host in a control group has run since. Empty: all is looked at.
   virtual std::shared_ptr<usage_probe const> probe(resource_usage const& before) const = 0;
   /// Why the program never ran: sandbox_step_failed. Nothing where it did, or may still.
   virtual std::optional<error> failure() const = 0;

@@ -49,6 +49,7 @@ public:
   cgroup_usage usage() const;
   /// Nothing where no process inside has run since they had used `before`: all is as it was, but
   /// for memory that the kernel took back. For the cost of one file then, instead of up to five.
+  /// Never nothing where `before` is 0.
   std::optional<cgroup_usage> usage_since(std::chrono::microseconds before) const;
 
   /// Sends SIGKILL to every process inside and does not wait for their end, some milliseconds.
